@@ -1,0 +1,196 @@
+"""`read`: from sources to a `Suite`. What a path is, is told from its content."""
+
+from __future__ import annotations
+
+import glob as globbing
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from suites.errors import ReadError, UsageError, unknown_name
+from suites.identity import Identity
+from suites.problem import Problem, ProblemLog
+from suites.reader import Reader, ReadOptions, RunDescription
+from suites.selection import Selection
+from suites.suite import Suite
+
+ERROR_POLICIES: tuple[str, ...] = ("as-logged", "exclude", "incorrect")
+
+
+def read(
+    *sources: Any,
+    select: Selection | None = None,
+    strict: bool = False,
+    identity: str | Path | Identity | None = None,
+    table: str | Path | Mapping[str, Any] | None = None,
+    error_policy: str = "as-logged",
+) -> Suite:
+    """Read evaluation results: HELM folders and score tables, mixed as you like.
+
+    Parameters
+    ----------
+    *sources : str, path, HelmOutputs, HelmSuite, HelmRuns, HelmRun, or lists of these
+        Folders, files, globs; ``"demo"`` or ``"demo/<suite>"`` is the set that comes with the
+        package.
+    select : Selection, optional
+        Which runs and which number of each; by default the main metric of every run.
+    strict : bool
+        Raise the first problem instead of listing it.
+    identity : path or Identity, optional
+        The user's own names of models and scenarios.
+    table : path or mapping, optional
+        The YAML file, or its content, that explains a score table.
+    error_policy : str
+        ``as-logged``, ``exclude`` or ``incorrect``: what a failed response counts as.
+
+    Returns
+    -------
+    Suite
+        Its descriptions are read; its tables are read when they are asked for.
+
+    Raises
+    ------
+    UsageError
+        If a source does not exist or is of no known kind.
+    ReadError
+        Under ``strict``, the first problem.
+
+    Examples
+    --------
+    >>> import suites
+    >>> suites.read("demo/my-suite")
+    <Suite: 4 runs, 2 models, 2 scenarios, 0 problems>
+    """
+    if error_policy not in ERROR_POLICIES:
+        raise unknown_name("error policy", error_policy, ERROR_POLICIES)
+    if not sources:
+        raise UsageError("nothing to read: name at least one folder, file or glob.")
+    own = identity if isinstance(identity, Identity) else None
+    options = ReadOptions(
+        identity=own or (Identity.load(identity) if identity else Identity()),  # type: ignore[arg-type]
+        error_policy=error_policy,
+        table=_mapping(table),
+        table_path=str(table) if isinstance(table, str | Path) else None,
+    )
+    problems = ProblemLog(strict=strict)
+    kinds = readers()
+    described: list[tuple[Reader, RunDescription]] = []
+    for source in _flatten(sources):
+        for kind, path in _detect(source, kinds):
+            reader = kind.open(path, options, problems.add)
+            described += [(reader, run) for run in reader.runs()]
+    return Suite(_unique(described, problems), problems, select or Selection())
+
+
+def readers() -> dict[str, type[Reader]]:
+    """Give the registered readers by kind.
+
+    Examples
+    --------
+    >>> sorted(readers())
+    ['helm', 'table']
+    """
+    found: dict[str, type[Reader]] = {}
+    for point in sorted(entry_points(group="benchcast.readers"), key=lambda p: p.name):
+        found[point.name] = point.load()
+    return found
+
+
+def _flatten(sources: Iterable[Any]) -> Iterable[str]:
+    for source in sources:
+        if isinstance(source, str | os.PathLike):
+            yield _demo(os.fspath(source))
+            continue
+        path = getattr(source, "root_dir", None) or getattr(source, "path", None)
+        if isinstance(path, str | os.PathLike):  # HelmOutputs, HelmSuite, HelmRun
+            yield os.fspath(path)
+        elif isinstance(source, Iterable):
+            yield from _flatten(source)
+        else:
+            raise UsageError(
+                f"cannot read a {type(source).__name__}: a source is a path, a glob, a HELM "
+                "object, or a list of these."
+            )
+
+
+def _demo(source: str) -> str:
+    name, _, suite = source.partition("/")
+    if name != "demo" or os.path.exists(source):
+        return source
+    from suites.helm.objects import HelmOutputs
+
+    outputs = HelmOutputs.demo()
+    if not suite:
+        return str(outputs.root_dir)
+    for candidate in outputs.suites():
+        if candidate.name == suite:
+            return str(candidate.path)
+    raise unknown_name("demo suite", suite, [s.name for s in outputs.suites()])
+
+
+def _detect(source: str, kinds: Mapping[str, type[Reader]]) -> list[tuple[type[Reader], str]]:
+    for kind in kinds.values():
+        if kind.accepts(source):
+            return [(kind, source)]
+    if os.path.exists(source):
+        raise UsageError(
+            f"{source} is of no kind that can be read: a HELM folder has runs with run_spec.json, "
+            "a score table is a Parquet or CSV file (or a YAML file with the key data)."
+        )
+    found = sorted(globbing.glob(source, recursive=True)) if globbing.has_magic(source) else []
+    if found:
+        return [pair for path in found for pair in _detect(path, kinds)]
+    parent = os.path.dirname(source.rstrip("/")) or "."
+    near = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
+    shown = unknown_name("entry", os.path.basename(source.rstrip("/")), near) if near else ""
+    raise UsageError(f"there is nothing at {source}. {f'In {parent}: {shown}' if near else ''}")
+
+
+def _mapping(table: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if table is None or isinstance(table, Mapping):
+        return table
+    import yaml
+
+    try:
+        raw = yaml.safe_load(Path(table).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        raise UsageError(f"cannot read the table description {table}: {err}") from err
+    if not isinstance(raw, dict):
+        raise UsageError(f"{table}: expected a mapping of keys such as columns, layout, metric.")
+    return raw
+
+
+def _unique(
+    described: list[tuple[Reader, RunDescription]], problems: ProblemLog
+) -> list[tuple[Reader, RunDescription]]:
+    """Drop a run that was named twice; tell apart runs of one id from different places."""
+    places: dict[str, set[tuple[str, str]]] = {}
+    once: dict[tuple[str, str, str], tuple[Reader, RunDescription]] = {}
+    for reader, run in described:
+        place = (os.path.realpath(run.location), run.run)
+        if (*place, run.kind) in once:
+            problems.add(
+                Problem(
+                    run.source,
+                    run.run,
+                    None,
+                    None,
+                    "duplicate-run",
+                    "the same run is named twice; it is read once",
+                )
+            )
+            continue
+        once[(*place, run.kind)] = (reader, run)
+        places.setdefault(run.run, set()).add(place)
+    return [
+        (reader, run)
+        if len(places[run.run]) == 1
+        else (reader, replace(run, run=f"{run.source.rstrip('/')}::{run.run}"))
+        for reader, run in once.values()
+    ]
+
+
+__all__ = ["ERROR_POLICIES", "ReadError", "read", "readers"]

@@ -1,0 +1,74 @@
+"""Which runs, and which number of each."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from suites.errors import unknown_name
+
+RERUNS: tuple[str, ...] = ("latest", "first", "mean", "all")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which runs of a suite, and which number of each; everything by default.
+
+    Attributes
+    ----------
+    models, scenarios : sequence of str
+        Globs; a run stays when one of them matches (none given: all stay).
+    exclude_models, exclude_scenarios : sequence of str
+        Globs; a run goes when one of them matches.
+    metric : str
+        ``"main"`` for the main metric of each run, or the name of a metric.
+    part : str or None
+        HELM's split; None for the one that belongs to the metric.
+    perturbation : str or None
+        None for unperturbed values only; ``"*"`` for all; else the name of a perturbation.
+    condition : str or None
+        A condition's hash.
+    min_instances : int
+        Runs with fewer instances go.
+    complete : bool
+        Drop the fewest models and scenarios until every cell is there.
+    reruns : str
+        ``latest``, ``first``, ``mean`` or ``all``: which of several runs of one cell.
+
+    Examples
+    --------
+    >>> Selection(models=["meta/*"]).keeps("meta/llama-3-8b", "mmlu")
+    True
+    >>> Selection(exclude_scenarios=["mmlu*"]).keeps("meta/llama-3-8b", "mmlu")
+    False
+    """
+
+    models: Sequence[str] = ()
+    scenarios: Sequence[str] = ()
+    exclude_models: Sequence[str] = ()
+    exclude_scenarios: Sequence[str] = ()
+    metric: str = "main"
+    part: str | None = None
+    perturbation: str | None = None
+    condition: str | None = None
+    min_instances: int = 0
+    complete: bool = False
+    reruns: str = "latest"
+
+    def __post_init__(self) -> None:
+        if self.reruns not in RERUNS:
+            raise unknown_name("choice of reruns", self.reruns, RERUNS)
+
+    def keeps(self, model: str, scenario: str) -> bool:
+        """Say whether the globs keep a run of this model on this scenario."""
+        return (
+            (not self.models or _matches(model, self.models))
+            and (not self.scenarios or _matches(scenario, self.scenarios))
+            and not _matches(model, self.exclude_models)
+            and not _matches(scenario, self.exclude_scenarios)
+        )
+
+
+def _matches(name: str, globs: Sequence[str]) -> bool:
+    return any(name == glob or fnmatch.fnmatchcase(name, glob) for glob in globs)
