@@ -1,0 +1,68 @@
+"""Predict held-out evaluation runs, and score the predictions.
+
+``harness.evaluate(...)`` runs predictors over a suite; `RunPredictor` and `InstancePredictor` are
+the contract they are written against. Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
+    from harness.evaluate import evaluate
+    from harness.instance_predictor import InstancePrediction, InstancePredictor
+    from harness.predictor import Predictor, RunPrediction, RunPredictor
+    from harness.results import Results
+    from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
+
+_HOMES = {
+    "DataSplit": "harness.data_splits",
+    "HelmOutputs": "suites.helm.objects",
+    "HelmRun": "suites.helm.objects",
+    "HelmRuns": "suites.helm.objects",
+    "HelmSuite": "suites.helm.objects",
+    "HelmSuites": "suites.helm.objects",
+    "InstancePrediction": "harness.instance_predictor",
+    "InstancePredictor": "harness.instance_predictor",
+    "Predictor": "harness.predictor",
+    "Results": "harness.results",
+    "RunPrediction": "harness.predictor",
+    "RunPredictor": "harness.predictor",
+    "SequesteredTestSplit": "harness.data_splits",
+    "TestSplit": "harness.data_splits",
+    "TrainSplit": "harness.data_splits",
+    "evaluate": "harness.evaluate",
+}
+
+__all__ = [
+    "DataSplit",
+    "HelmOutputs",
+    "HelmRun",
+    "HelmRuns",
+    "HelmSuite",
+    "HelmSuites",
+    "InstancePrediction",
+    "InstancePredictor",
+    "Predictor",
+    "Results",
+    "RunPrediction",
+    "RunPredictor",
+    "SequesteredTestSplit",
+    "TestSplit",
+    "TrainSplit",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value  # `evaluate` must stay the function, not become the module
+        return value
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,219 @@
+"""`Spec`: how a predictor is named, and with which settings.
+
+``name``, ``module:Class`` or ``path/file.py:Class``, each with settings as ``Name(a=1)``. Parsing
+imports nothing: a predictor's code runs in a worker only.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from suites.errors import UsageError, unknown_name
+
+GROUP = "benchcast.predictors"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A predictor to evaluate.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in results: a registered name or the class's, with its settings.
+    module : str or None
+        Importable module of the class; None when it comes from a file.
+    file : str or None
+        Absolute path of the file of the class; None when it comes from a module.
+    cls : str
+        Name of the class.
+    settings : mapping
+        Keyword arguments of its constructor.
+    instance : object
+        A ready object, for isolation ``none`` only.
+    """
+
+    name: str
+    module: str | None
+    file: str | None
+    cls: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    instance: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The spec as it can be given to a command."""
+        home = self.module or self.file or "notebook"
+        return f"{home}:{self.cls}{_settings_text(self.settings)}"
+
+    @property
+    def settings_hash(self) -> str:
+        """Twelve hexadecimal digits of the settings, whatever their order."""
+        text = json.dumps(dict(self.settings), sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def load_message(self) -> dict[str, Any]:
+        """Give the message that makes a worker load the class (see `harness.worker.Session`)."""
+        spec = {
+            "module": self.module,
+            "file": self.file,
+            "cls": self.cls,
+            "settings": repr(dict(self.settings)),
+        }
+        message: dict[str, Any] = {"call": "load", "spec": spec}
+        return message if self.instance is None else {**message, "instance": self.instance}
+
+
+def registered() -> dict[str, str]:
+    """Give the registered predictors: name → ``module:Class``.
+
+    Examples
+    --------
+    >>> registered()["scenario-mean"]
+    'predictors.scenario_mean:ScenarioMean'
+    """
+    points = entry_points(group=GROUP)
+    return {point.name: point.value for point in sorted(points, key=lambda p: p.name)}
+
+
+def parse_spec(text: str) -> Spec:
+    """Read a SPEC as it is given to a command.
+
+    Parameters
+    ----------
+    text : str
+        ``name``, ``module:Class`` or ``path/file.py:Class``; settings as ``…(a=1, b="x")`` with
+        literal values.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these; the message names the nearest registered name.
+
+    Examples
+    --------
+    >>> parse_spec("kernel-ridge(ridge=5)")
+    Spec(name='kernel-ridge(ridge=5)', module='predictors.kernel_ridge', file=None, \
+cls='KernelRidge', settings={'ridge': 5})
+    """
+    home, settings = _split_settings(text.strip())
+    suffix = _settings_text(settings)
+    names = registered()
+    if ":" not in home:
+        by_class = {value.rpartition(":")[2]: value for value in names.values()}
+        value = names.get(home) or by_class.get(home)
+        if value is None:
+            error = unknown_name("predictor", home, names)
+            raise UsageError(f"{error} A class of your own is module:Class or path/file.py:Class.")
+        module, _, cls = value.partition(":")
+        name = home if home in names else next(n for n, v in names.items() if v == value)
+        return Spec(name + suffix, module, None, cls, settings)
+    place, _, cls = home.rpartition(":")
+    if not cls.isidentifier() or not place:
+        raise UsageError(
+            f"{text!r} does not name a class: write module:Class or path/file.py:Class."
+        )
+    if place.endswith(".py") or "/" in place:
+        path = Path(place).expanduser()
+        if not path.is_file():
+            raise UsageError(f"there is no file {place} (looked for the predictor {text!r}).")
+        return Spec(cls + suffix, None, str(path.resolve()), cls, settings)
+    return Spec(cls + suffix, place, None, cls, settings)
+
+
+def spec_of(predictor: Any) -> Spec:
+    """Make a `Spec` of whatever `harness.evaluate` is given: a string, a class or an object.
+
+    Parameters
+    ----------
+    predictor : str, class, object or Spec
+        An object's settings are read from its attributes, by the names of its constructor's
+        arguments.
+    """
+    if isinstance(predictor, Spec):
+        return predictor
+    if isinstance(predictor, str):
+        return parse_spec(predictor)
+    cls = predictor if inspect.isclass(predictor) else type(predictor)
+    settings = {} if inspect.isclass(predictor) else _settings_of(predictor)
+    value = f"{cls.__module__}:{cls.__qualname__}"
+    known = {v: n for n, v in registered().items()}
+    name = known.get(value, cls.__name__) + _settings_text(settings)
+    portable = cls.__module__ != "__main__" and "<locals>" not in cls.__qualname__
+    instance = None if portable else (predictor if not inspect.isclass(predictor) else cls)
+    return Spec(
+        name, cls.__module__ if portable else None, None, cls.__qualname__, settings, instance
+    )
+
+
+def unique_names(specs: Iterable[Spec]) -> list[Spec]:
+    """Drop specs given twice, and tell apart different ones of one name by a number.
+
+    Examples
+    --------
+    >>> twice = [parse_spec("random"), parse_spec("random")]
+    >>> [spec.name for spec in unique_names(twice)]
+    ['random']
+    """
+    from dataclasses import replace
+
+    out: list[Spec] = []
+    for spec in specs:
+        if any(spec == other and spec.instance is other.instance for other in out):
+            continue
+        taken = {other.name for other in out}
+        name, number = spec.name, 2
+        while name in taken:
+            name, number = f"{spec.name} #{number}", number + 1
+        out.append(replace(spec, name=name))
+    return out
+
+
+def _split_settings(text: str) -> tuple[str, dict[str, Any]]:
+    if not text.endswith(")"):
+        return text, {}
+    start = text.find("(")
+    home, call = text[:start], text[start:]
+    try:
+        node = ast.parse(f"f{call}", mode="eval").body
+        if not isinstance(node, ast.Call) or node.args:
+            raise ValueError("settings are given by name")
+        settings = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise ValueError("settings are given by name")
+            settings[keyword.arg] = ast.literal_eval(keyword.value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as err:
+        raise UsageError(
+            f"cannot read the settings of {text!r} ({err}): write Name(a=1, b='x') with plain "
+            "numbers, strings, lists."
+        ) from err
+    return home, settings
+
+
+def _settings_text(settings: Mapping[str, Any]) -> str:
+    if not settings:
+        return ""
+    return "(" + ", ".join(f"{key}={value!r}" for key, value in sorted(settings.items())) + ")"
+
+
+def _settings_of(predictor: Any) -> dict[str, Any]:
+    settings = {}
+    for name, parameter in inspect.signature(type(predictor).__init__).parameters.items():
+        if name == "self" or parameter.kind not in (
+            parameter.POSITIONAL_OR_KEYWORD,
+            parameter.KEYWORD_ONLY,
+        ):
+            continue
+        value = getattr(predictor, name, parameter.default)
+        if value is not parameter.default and value != parameter.default:
+            settings[name] = value
+    return settings
