@@ -1,0 +1,303 @@
+"""`evaluate`: read → split → fit → predict → score → rank, in one visible loop.
+
+The parent reads, splits, holds the truth and scores; predictors run in workers that get folders
+and tables without truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from harness.held_out import HeldOut, check_k
+from harness.local import Local
+from harness.pool import CallFailed, Pool, WorkerLost
+from harness.record import Record
+from harness.results import Results
+from harness.spec import Spec, spec_of, unique_names
+from harness.split import Fold
+from harness.task import Task, load_task
+from harness.unit import Unit, UnitResult
+from suites.errors import UsageError, unknown_name
+from suites.read import read
+from suites.suite import Suite, require_runs
+
+ISOLATION: tuple[str, ...] = ("process", "none")
+
+Progress = Callable[[str, int, int], None]
+
+
+def evaluate(
+    sources: Any,
+    predictors: Any,
+    *,
+    task: str | Path | Task = "heldout-run",
+    k: Sequence[int] | int | None = None,
+    folds: int | str | None = None,
+    seeds: Sequence[int] | int | None = None,
+    jobs: int = 1,
+    out: str | Path | None = None,
+    isolation: str = "process",
+    timeout: float | None = 600.0,
+    overwrite: bool = False,
+    command: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Hold runs out, let predictors predict them, and score the predictions.
+
+    Parameters
+    ----------
+    sources : Suite, or what `suites.read` takes
+        The runs.
+    predictors : str, class, object, or a list of these
+        Registered names, ``module:Class``, ``path/file.py:Class``, each with settings as
+        ``Name(a=1)``; classes or objects. The task's reference is always evaluated too.
+    task : str, path or Task
+        The name of a task, or a YAML file of one's own.
+    k : int or sequence of int, optional
+        Numbers of shown responses; by default the task's.
+    folds : int or str, optional
+        Number of folds, or the name (or a glob) of folds that the source prescribes.
+    seeds : int or sequence of int, optional
+        Seeds of the shufflings.
+    jobs : int
+        Workers at a time; results do not depend on it.
+    out : path, optional
+        The results folder to make; without it the results live as long as the returned object.
+    isolation : str
+        ``process``: each predictor × seed × fold in a worker of its own. ``none``: in this
+        process, for classes of a notebook; it is recorded and shown.
+    timeout : float or None
+        Seconds of wall time for one call of a predictor.
+    overwrite : bool
+        Replace results that are already at ``out``.
+    command : sequence of str, optional
+        The command line, for the manifest.
+    progress : callable, optional
+        Called with (what, done, in all).
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    UsageError
+        For whatever the user can mend: sources, names, settings, an output folder in the way.
+
+    Examples
+    --------
+    >>> import harness
+    >>> results = harness.evaluate("demo/my-suite", ["beta-binomial"], k=2, isolation="none")
+    >>> results.ranking()["predictor"].tolist()
+    ['scenario-mean', 'beta-binomial']
+    """
+    recipe = task if isinstance(task, Task) else load_task(task)
+    ks = check_k(recipe.k if k is None else _sequence(k))
+    seed_list = list(recipe.seeds if seeds is None else _sequence(seeds))
+    specs = _specs(predictors, recipe)
+    _check(isolation, jobs, specs)
+    suite = sources if isinstance(sources, Suite) else read(sources)
+    require_runs(suite, "evaluate")
+    report = progress or (lambda what, done, total: None)
+
+    with _folder(out, overwrite) as (folder, final, keep):
+        work = folder / "work"
+        work.mkdir()
+        with Local() if isolation == "none" else Pool(work) as workers:
+            described = {spec.name: _describe(workers, spec, timeout) for spec in specs}
+            frames = any("frames" in _needs(d) for d in described.values())
+            held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
+            all_folds = held.folds(recipe, recipe.folds if folds is None else folds, seed_list)
+            record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command)
+            for spec in specs:
+                record.describe(
+                    spec, described[spec.name], why_not(described[spec.name], recipe, held)
+                )
+            units = _units(record, recipe, held, all_folds, ks, described, timeout)
+            threads = jobs if isolation == "process" else 1
+            for unit, result in _carry_out(units, workers.start, threads, report, record.count):
+                record.add(unit, result, folder)
+        record.write(folder)
+        shutil.rmtree(work)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final != folder:
+            if final.exists():
+                shutil.rmtree(final)
+            folder.rename(final)
+    return Results(final, keep)
+
+
+def why_not(description: dict[str, Any], task: Task, held: HeldOut) -> str | None:
+    """Say why a predictor does not apply to a task on a source; None when it does."""
+    if "error" in description:
+        return None
+    if description["kind"] != task.predicts:
+        asks = "run values" if task.predicts == "run" else "single responses"
+        gives = "single responses" if description["kind"] == "instance" else "run values"
+        return f"it predicts {gives}; the task {task.name} asks for {asks}"
+    if description["tasks"] is not None and task.name not in description["tasks"]:
+        return f"it is made for {', '.join(description['tasks'])}"
+    there = {
+        "runs": True,
+        "metadata": True,
+        "responses": held.has_responses,
+        "frames": held.has_frames,
+        "prompts": held.has_frames and task.information != "spec",
+        "completions": held.has_frames and task.information == "completions",
+    }
+    for need in description["needs"] or ():
+        if need not in there:
+            return f"it needs {need!r}, which is none of {', '.join(there)}"
+        if not there[need]:
+            why = "the task does not show" if need in ("prompts", "completions") else "has no"
+            subject = "them" if why.startswith("the task") else need
+            place = "" if why.startswith("the task") else "this source "
+            return f"it needs {need}; {place}{why} {subject}"
+    return None
+
+
+def _specs(predictors: Any, task: Task) -> list[Spec]:
+    single = isinstance(predictors, str | type | Spec) or callable(
+        getattr(predictors, "predict", None)
+    )
+    given = [predictors] if single else list(predictors)
+    specs = [spec_of(predictor) for predictor in given]
+    reference = spec_of(task.reference)
+    if reference not in specs:
+        specs.insert(0, reference)
+    return unique_names(specs)
+
+
+def _check(isolation: str, jobs: int, specs: Iterable[Spec]) -> None:
+    if isolation not in ISOLATION:
+        raise unknown_name("isolation", isolation, ISOLATION)
+    if jobs < 1:
+        raise UsageError(f"jobs must be at least 1, got {jobs}.")
+    for spec in specs:
+        if spec.module is None and spec.file is None and isolation != "none":
+            raise UsageError(
+                f"{spec.cls} is defined in a notebook or script, so a worker cannot import it: "
+                'put it into a file and name it "path/file.py:Class", or pass isolation="none" to '
+                "run it in this process."
+            )
+
+
+def _needs(description: dict[str, Any]) -> Sequence[str]:
+    if "error" in description:
+        return ()
+    needs = description["needs"]
+    return ("runs", "responses", "frames") if needs is None else needs
+
+
+def _describe(workers: Pool | Local, spec: Spec, timeout: float | None) -> dict[str, Any]:
+    """Ask a worker what a class declares.
+
+    Raises
+    ------
+    UsageError
+        If the class cannot be found, or does not take the settings: the user can mend that.
+    """
+    with workers.start("describe") as worker:
+        try:
+            worker.call(spec.load_message(), timeout=timeout)
+            header, _ = worker.call({"call": "describe"}, timeout=timeout)
+        except CallFailed as err:
+            if str(err).startswith(("ImportError", "ModuleNotFoundError", "TypeError")):
+                raise UsageError(f"cannot make the predictor {spec.text}: {err}.") from err
+            return {"error": err.status, "message": str(err)}
+        except WorkerLost as err:
+            return {"error": err.status, "message": str(err)}
+    return header
+
+
+def _units(
+    record: Record,
+    task: Task,
+    held: HeldOut,
+    folds: Sequence[Fold],
+    ks: Sequence[int],
+    described: dict[str, dict[str, Any]],
+    timeout: float | None,
+) -> Iterator[Unit]:
+    """Make the units, fold by fold: a fold's folder is written when its first unit is due."""
+    for fold in folds:
+        view = held.write_fold(fold, task)
+        for spec in record.applying():
+            description = described[spec.name]
+            frames = held.has_frames and "frames" in _needs(description)
+            yield Unit(spec, description, view, ks, held.facts, timeout, frames)
+
+
+def _carry_out(
+    units: Iterator[Unit],
+    start: Callable[[str], Any],
+    jobs: int,
+    report: Progress,
+    total: int,
+) -> Iterator[tuple[Unit, UnitResult]]:
+    """Run units, ``jobs`` at a time; a unit is made only when there is room for it."""
+    done = 0
+    if jobs == 1:
+        for unit in units:
+            yield unit, unit.run(start)
+            report("predicting", done := done + 1, total)
+        return
+    with ThreadPoolExecutor(jobs) as threads:
+        running: dict[Future[UnitResult], Unit] = {}
+        try:
+            while True:
+                while len(running) < jobs and (unit := next(units, None)) is not None:
+                    running[threads.submit(unit.run, start)] = unit
+                if not running:
+                    return
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield running.pop(future), future.result()
+                    report("predicting", done := done + 1, total)
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _named(report: Progress, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: report(what, done, total)
+
+
+def _sequence(value: Sequence[int] | int) -> Sequence[int]:
+    return [value] if isinstance(value, int) else value
+
+
+@contextlib.contextmanager
+def _folder(
+    out: str | Path | None, overwrite: bool
+) -> Iterator[tuple[Path, Path, tempfile.TemporaryDirectory[str] | None]]:
+    """Give a folder to work in, where it goes when all is done, and what keeps it alive."""
+    if out is None:
+        keep = tempfile.TemporaryDirectory(prefix="benchcast-")
+        path = Path(keep.name) / "results"
+        path.mkdir()
+        yield path, path, keep
+        return
+    final = Path(out)
+    if final.exists() and (not final.is_dir() or any(final.iterdir())):
+        if not (final / "manifest.json").is_file():
+            raise UsageError(
+                f"{final} is there already and holds no results: name another folder for --out."
+            )
+        if not overwrite:
+            raise UsageError(
+                f"{final} holds results already: name another folder, or pass --overwrite."
+            )
+    final.absolute().parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.absolute().parent))
+    try:
+        yield folder, final, None
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""The input folder of a fold: which shards may be read, and the files of its targets.
+
+It holds no truth: targets are described by a whitelist of columns, and shown responses do not lie
+in it but come with each call, so that a call with k cannot see what belongs to a greater k.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.data_splits import TrainSplit
+from harness.shards import (
+    frame_to_table,
+    read_table,
+    read_tables,
+    shard_name,
+    table_to_frame,
+    write_table,
+)
+from suites.reader import FRAMES
+from suites.schema import RUNS, arrow_schema, to_pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class FoldFolder:
+    """Reads and writes a fold's input folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; `write` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def write(
+        cls,
+        path: Path,
+        *,
+        shards: Path,
+        train_runs: pd.DataFrame,
+        targets: pd.DataFrame,
+        models: pd.DataFrame,
+        scenarios: pd.DataFrame,
+        tables: Sequence[str],
+        run_specs: pd.DataFrame | None,
+    ) -> FoldFolder:
+        """Write the folder of a fold.
+
+        Parameters
+        ----------
+        path : Path
+            The folder to make.
+        shards : Path
+            Where the shards of all runs lie.
+        train_runs : DataFrame
+            The train rows of the runs.
+        targets : DataFrame
+            One row per target: `harness.information.TARGET_COLUMNS`, ``target``, ``instances``.
+        models, scenarios : DataFrame
+            Metadata.
+        tables : sequence of str
+            Which tables have shards: ``responses`` and the names of HELM frames.
+        run_specs : DataFrame or None
+            HELM's run_specs frame of the held-out runs.
+        """
+        path.mkdir(parents=True)
+        runs = list(dict.fromkeys(train_runs["run"]))
+        content = {
+            "shards": str(shards.resolve()),
+            "train": [shard_name(run) for run in runs],
+            "tables": list(tables),
+        }
+        (path / "fold.json").write_text(json.dumps(content))
+        _put(path / "train_runs.arrow", train_runs)
+        _put(path / "targets.arrow", targets.drop(columns="instances"))
+        instances = [list(ids) for ids in targets["instances"]]
+        (path / "instances.json").write_text(json.dumps(instances))
+        _put(path / "models.arrow", models)
+        _put(path / "scenarios.arrow", scenarios)
+        if run_specs is not None:
+            write_table(path / "run_specs.arrow", frame_to_table(run_specs))
+        return cls(path)
+
+    def train_split(self) -> TrainSplit:
+        """Give the train split; its tables are read when they are touched."""
+        content = json.loads((self.path / "fold.json").read_text())
+        shards = Path(content["shards"])
+        stems = content["train"]
+
+        def responses() -> pd.DataFrame:
+            table = read_tables(shards / f"{stem}.responses.arrow" for stem in stems)
+            return to_pandas(arrow_schema().empty_table() if table is None else table)
+
+        def frame(name: str) -> Any:
+            def read() -> pd.DataFrame | None:
+                return _concat([shards / f"{stem}.{name}.arrow" for stem in stems])
+
+            return read if name in content["tables"] else None
+
+        frames = {name: frame(name) for name in FRAMES}
+        frames["run_specs"] = frame("run_specs")
+        return TrainSplit(
+            **frames,
+            runs=lambda: _get(self.path / "train_runs.arrow"),
+            responses=responses if "responses" in content["tables"] else None,
+            models=self.models,
+            scenarios=self.scenarios,
+        )
+
+    def targets(self, k: int) -> pd.DataFrame:
+        """Give the targets that are asked for when k responses are shown: with more instances."""
+        frame = _get(self.path / "targets.arrow")
+        frame["instances"] = json.loads((self.path / "instances.json").read_text())
+        if k:
+            frame = frame[frame["instances"].map(len) > k]
+        return frame.reset_index(drop=True)
+
+    def models(self) -> pd.DataFrame:
+        """Give the metadata of models."""
+        return _get(self.path / "models.arrow")
+
+    def scenarios(self) -> pd.DataFrame:
+        """Give the metadata of scenarios."""
+        return _get(self.path / "scenarios.arrow")
+
+    def run_specs(self) -> pd.DataFrame | None:
+        """Give HELM's run_specs of the held-out runs; None where there are none."""
+        path = self.path / "run_specs.arrow"
+        return table_to_frame(read_table(path)) if path.exists() else None
+
+
+_DTYPES = {"string": "string", "int": "Int64", "bool": "boolean", "date": "datetime64[us]"}
+
+
+def _put(path: Path, frame: pd.DataFrame) -> None:
+    import pyarrow as pa
+
+    write_table(path, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _get(path: Path) -> pd.DataFrame:
+    frame = read_table(path).to_pandas()
+    kinds = {c.name: _DTYPES[c.type] for c in RUNS if c.type in _DTYPES}
+    return frame.astype({name: kind for name, kind in kinds.items() if name in frame.columns})
+
+
+def _concat(paths: Sequence[Path]) -> pd.DataFrame | None:
+    import pandas as pd
+
+    frames = [table_to_frame(read_table(path)) for path in paths if path.exists()]
+    if not frames:
+        return None
+    from suites.helm.frames import DotDictDataFrame
+
+    return DotDictDataFrame(pd.concat(frames))

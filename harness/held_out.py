@@ -1,0 +1,365 @@
+"""What an evaluation holds: the shards of all runs, the truth, and what each fold may see.
+
+Only the parent has a `HeldOut`; predictors get folders and tables that it makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.fold_folder import FoldFolder
+from harness.information import TARGET_COLUMNS, visible_state
+from harness.prediction_table import to_bytes
+from harness.shards import (
+    frame_to_table,
+    read_table,
+    shard_name,
+    table_to_frame,
+    write_table,
+)
+from harness.split import Fold, make_folds, prescribed_folds, shown_order
+from harness.task import Task
+from suites.errors import UsageError
+from suites.reader import FRAMES
+from suites.schema import CELL, RUNS, frame_of
+from suites.suite import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What scoring needs to know of a target; None where unknown."""
+
+    value: float
+    n: int | None
+    binary: bool
+    lower: float | None
+    upper: float | None
+    instances: int
+
+
+class HeldOut:
+    """The runs of a suite, written down as shards, with their truth.
+
+    Parameters
+    ----------
+    suite : Suite
+        What was read; every run's responses are read once, here.
+    folder : Path
+        Where shards and fold folders go.
+    frames : bool
+        Whether the HELM frames are needed too.
+    progress : callable, optional
+        Called with (runs done, runs in all).
+
+    Attributes
+    ----------
+    runs : DataFrame
+        All runs (`suites.schema.RUNS`) with what their responses tell, and the column ``target``.
+    instances : dict of str to list of str
+        Target → ids of its instances (empty where the source has no responses).
+    facts : dict of str to TargetFacts
+        Target → truth and grid.
+    has_responses, has_frames : bool
+        What the source has.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        folder: Path,
+        *,
+        frames: bool,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.suite = suite
+        self.folder = folder
+        self.shards = folder / "shards"
+        self.shards.mkdir(parents=True)
+        self.instances: dict[str, list[str]] = {}
+        self._digest = hashlib.sha256()
+        self.runs = self._write_responses(progress)
+        self.has_responses = any(self.instances.values())
+        self.has_frames = frames and self._write_frames()
+        self.facts = {row.target: _facts(row, self.instances) for row in self.runs.itertuples()}
+
+    # -- shards ----------------------------------------------------------------------------------
+
+    def _write_responses(self, progress: Callable[[int, int], None] | None) -> pd.DataFrame:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        described = {
+            (row["run"], target_id(row)): row for row in self.suite.runs.to_dict("records")
+        }
+        for done, run in enumerate(self.suite.by_run, start=1):
+            tables = []
+            for entry, table in self.suite.responses_of(run):
+                figure = entry.figure
+                named = {"run": run, "metric": figure.metric, "part": figure.part}
+                target = target_id({**named, "perturbation": figure.perturbation})
+                described[(run, target)].update(self.suite.observed(entry, table))
+                self.instances[target] = []
+                if table is not None and table.num_rows:
+                    ids = pc.unique(table.column("instance").drop_null()).to_pylist()
+                    self.instances[target] = ids
+                    tables.append(table)
+                    self._hash(target, table)
+            if tables:
+                whole = pa.concat_tables(tables).unify_dictionaries()
+                write_table(self.shards / f"{shard_name(run)}.responses.arrow", whole)
+            if progress is not None:
+                progress(done, len(self.suite.by_run))
+        runs = frame_of(RUNS, described.values())
+        runs["target"] = [target for _, target in described]
+        return runs
+
+    def _hash(self, target: str, table: Any) -> None:
+        self._digest.update(target.encode())
+        self._digest.update("\x1f".join(map(str, table.column("instance").to_pylist())).encode())
+        self._digest.update(table.column("value").to_numpy(zero_copy_only=False).tobytes())
+
+    def _write_frames(self) -> bool:
+        found = False
+        for run, entries in self.suite.by_run.items():
+            for name in FRAMES:
+                frame = entries[0].reader.frame(entries[0].run, name)
+                if frame is not None:
+                    found = True
+                    path = self.shards / f"{shard_name(run)}.{name}.arrow"
+                    write_table(path, frame_to_table(frame))
+        return found
+
+    # -- truth -----------------------------------------------------------------------------------
+
+    def targets(self) -> pd.DataFrame:
+        """Give all targets with their truth: ``target``, their description, ``value``."""
+        return self.runs[["target", *TARGET_COLUMNS, "value"]].reset_index(drop=True)
+
+    def hashes(self, folds: Sequence[Fold]) -> dict[str, str]:
+        """Give the sha256 of the data, the truth and the split."""
+        truth = hashlib.sha256()
+        for row in self.runs.itertuples():
+            truth.update(f"{row.target}\x1f{row.value!r}\x1f{row.n}\n".encode())
+        split = hashlib.sha256()
+        for fold in folds:
+            held = self.runs["target"].to_numpy()[fold.test]
+            split.update(f"{fold.seed}\x1f{fold.fold}\x1f".encode() + "\x1f".join(held).encode())
+        return {
+            "data": self._digest.hexdigest(),
+            "truth": truth.hexdigest(),
+            "split": split.hexdigest(),
+        }
+
+    # -- folds -----------------------------------------------------------------------------------
+
+    def folds(self, task: Task, folds: int | str, seeds: Sequence[int]) -> list[Fold]:
+        """Make the folds of all seeds, or take those that the source prescribes.
+
+        Parameters
+        ----------
+        task : Task
+            What is held out together.
+        folds : int or str
+            How many, or the name (a glob for several) of folds that the source prescribes; then
+            each name stands for a seed, 0, 1 …
+        seeds : sequence of int
+            Of the shufflings.
+        """
+        if isinstance(folds, int):
+            return [
+                fold
+                for seed in seeds
+                for fold in make_folds(self.runs, task, folds=folds, seed=seed)
+            ]
+        import fnmatch
+
+        from suites.errors import unknown_name
+
+        known = sorted({name for entry in self.suite.entries for name in entry.run.folds})
+        names = [name for name in known if fnmatch.fnmatchcase(name, folds)]
+        if not names:
+            raise unknown_name("fold column", folds, known)
+        of_entry = [entry.run.folds for entry in self.suite.entries]
+        return [
+            fold
+            for seed, name in enumerate(names)
+            for fold in prescribed_folds([f.get(name) for f in of_entry], seed=seed)
+        ]
+
+    def write_fold(self, fold: Fold, task: Task) -> FoldView:
+        """Write the input folder of a fold."""
+        test = self.runs[fold.test].reset_index(drop=True)
+        train = self.runs[~fold.test].reset_index(drop=True)
+        train_runs = train.drop(columns="target")
+        targets = test[["target", *TARGET_COLUMNS]].copy()
+        targets["instances"] = [self.instances[t] for t in test["target"]]
+        tables = (["responses"] if self.has_responses else []) + (
+            list(FRAMES) if self.has_frames else []
+        )
+        folder = FoldFolder.write(
+            self.folder / "folds" / f"{fold.seed}-{fold.fold}",
+            shards=self.shards,
+            train_runs=train_runs,
+            targets=targets,
+            models=self.suite.models,
+            scenarios=self.suite.scenarios,
+            tables=tables,
+            run_specs=self._frame(list(dict.fromkeys(test["run"])), "run_specs"),
+        )
+        return FoldView(self, fold, task, folder, test)
+
+    def _frame(self, runs: Sequence[str], name: str) -> pd.DataFrame | None:
+        import pandas as pd
+
+        if not self.has_frames:
+            return None
+        paths = [self.shards / f"{shard_name(run)}.{name}.arrow" for run in runs]
+        frames = [table_to_frame(read_table(path)) for path in paths if path.exists()]
+        return pd.concat(frames) if frames else None
+
+
+class FoldView:
+    """What the parent sends with each call of one fold: shown responses, visible state."""
+
+    def __init__(
+        self, held: HeldOut, fold: Fold, task: Task, folder: FoldFolder, test: pd.DataFrame
+    ) -> None:
+        self._held = held
+        self._task = task
+        self._test = test
+        self.fold = fold
+        self.path = folder.path
+        self.targets: list[str] = test["target"].tolist()
+        self._rank: dict[str, dict[str, int]] = {}
+        for row in test.itertuples():
+            cell = [_none(getattr(row, column)) for column in CELL]
+            order = shown_order(held.instances[row.target], seed=fold.seed, cell=cell)
+            self._rank[row.target] = {instance: i for i, instance in enumerate(order)}
+        self._cache: dict[tuple[str, int], bytes | None] = {}
+
+    def asked(self, k: int) -> list[str]:
+        """Give the targets that have more than k instances (all of them for k = 0)."""
+        if k == 0:
+            return self.targets
+        return [t for t in self.targets if self._held.facts[t].instances > k]
+
+    def shown(self, k: int) -> bytes | None:
+        """Give the shown responses of all targets, an Arrow stream; None without responses."""
+        key = ("shown", k)
+        if key not in self._cache:
+            self._cache[key] = self._shown(k) if self._held.has_responses else None
+        return self._cache[key]
+
+    def state(self, k: int) -> bytes | None:
+        """Give what may be seen of the targets' scenario_state; None without frames."""
+        key = ("state", k)
+        if key not in self._cache:
+            self._cache[key] = self._state(k) if self._held.has_frames else None
+        return self._cache[key]
+
+    def _shown(self, k: int) -> bytes:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from suites.schema import arrow_schema
+
+        text = pa.dictionary(pa.int32(), pa.string())
+        schema = arrow_schema().append(pa.field("target", text))
+        tables = []
+        asked = set(self.asked(k)) if k else set()
+        for run, rows in self._test.groupby("run", sort=False):
+            wanted = [row for row in rows.itertuples() if row.target in asked]
+            if not wanted:
+                continue
+            table = read_table(self._held.shards / f"{shard_name(str(run))}.responses.arrow")
+            for row in wanted:
+                ids = [i for i, rank in self._rank[row.target].items() if rank < k]
+                keep = pc.is_in(table.column("instance"), value_set=pa.array(ids, pa.string()))
+                for column in ("metric", "part", "perturbation"):
+                    keep = pc.and_(keep, _equal(table.column(column), _none(getattr(row, column))))
+                part = table.filter(keep)
+                name = pa.DictionaryArray.from_arrays(
+                    pa.array(np.zeros(part.num_rows, np.int32)), pa.array([row.target])
+                )
+                tables.append(part.append_column(schema.field("target"), name))
+        whole = pa.concat_tables(tables) if tables else schema.empty_table()
+        return to_bytes(whole.unify_dictionaries())
+
+    def _state(self, k: int) -> bytes | None:
+        import pandas as pd
+
+        asked = set(self.asked(k))
+        parts = []
+        for run, rows in self._test.groupby("run", sort=False):
+            names = [t for t in rows["target"] if t in asked]
+            state = self._held._frame([str(run)], "scenario_state") if names else None
+            if state is not None:
+                shown = {i for t in names for i, rank in self._rank[t].items() if rank < k}
+                parts.append(visible_state(state, self._task.information, shown))
+        return to_bytes(frame_to_table(pd.concat(parts))) if parts else None
+
+
+def target_id(row: dict[str, Any]) -> str:
+    """Name a target: its run, metric, part and perturbation.
+
+    Examples
+    --------
+    >>> target_id({"run": "v1/r", "metric": "exact_match", "part": "test", "perturbation": None})
+    'v1/r#exact_match@test'
+    """
+    part, perturbation = _none(row["part"]), _none(row["perturbation"])
+    text = f"{row['run']}#{row['metric']}"
+    text += f"@{part}" if part is not None else ""
+    return text + (f"~{perturbation}" if perturbation is not None else "")
+
+
+def _facts(row: Any, instances: dict[str, list[str]]) -> TargetFacts:
+    n, lower, upper = _none(row.n), _none(row.lower), _none(row.upper)
+    binary = _none(row.binary)
+    return TargetFacts(
+        value=float(row.value),
+        n=None if n is None else int(n),
+        binary=bool(binary) and n is not None and lower is not None and upper is not None,
+        lower=None if lower is None else float(lower),
+        upper=None if upper is None else float(upper),
+        instances=len(instances[row.target]),
+    )
+
+
+def _none(value: Any) -> Any:
+    """Give None for every kind of missing value."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
+        return None
+    return value
+
+
+def _equal(column: Any, wanted: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = column.cast(pa.string())
+    if wanted is None:
+        return pc.is_null(values)
+    return pc.fill_null(pc.equal(values, wanted), False)
+
+
+def check_k(ks: Sequence[int]) -> list[int]:
+    """Sort the numbers of shown responses, each once.
+
+    Raises
+    ------
+    UsageError
+        If one is negative, or there is none.
+    """
+    if not ks or any(k < 0 for k in ks):
+        raise UsageError(f"k must be whole numbers of at least 0, got {list(ks)}.")
+    return sorted(set(ks))

@@ -1,0 +1,67 @@
+"""Isolation ``none``: a session of this process that answers as a worker does.
+
+For classes of a notebook. It has no time limit, and what a predictor imports or changes stays.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import numpy as np
+
+from harness.pool import CallFailed
+from harness.worker import Session, answer, failure
+
+
+class Local:
+    """Gives sessions of this process; use as a context manager."""
+
+    def __init__(self) -> None:
+        self._random: Any = None
+
+    def __enter__(self) -> Local:
+        self._random = random.getstate(), np.random.get_state()  # noqa: NPY002
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        random.setstate(self._random[0])
+        np.random.set_state(self._random[1])  # noqa: NPY002
+
+    def start(self, name: str) -> LocalSession:
+        """Start a session."""
+        return LocalSession()
+
+
+class LocalSession:
+    """One predictor on one fold, in this process."""
+
+    def __init__(self) -> None:
+        self._session = Session()
+
+    def __enter__(self) -> LocalSession:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def call(
+        self, message: dict[str, Any], blobs: tuple[bytes, ...] = (), *, timeout: float | None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Answer a message; ``timeout`` cannot be held here.
+
+        Raises
+        ------
+        CallFailed
+            If the predictor raises.
+        """
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            header, out = answer(self._session, message, list(blobs))
+        except Exception as err:
+            told = failure(err)
+            raise CallFailed(told["error"], told["message"]) from err
+        header["wall_s"] = time.perf_counter() - wall
+        header["cpu_s"] = time.process_time() - cpu
+        return header, out

@@ -1,0 +1,215 @@
+"""Workers as the parent sees them: start one, call it with a time limit, learn how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from harness.channel import Channel, Closed, TimedOut, TooLarge
+from harness.server import worker_environment
+from suites.errors import BenchcastError, UsageError
+
+_START = (
+    "import sys; sys.path[:] = {path!r}; from harness.server import main; main(int(sys.argv[1]))"
+)
+
+
+class WorkerLost(Exception):
+    """A worker ended, hung or spoke nonsense; ``status`` is ``failed`` or ``timeout``."""
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CallFailed(Exception):
+    """A call raised in the worker; ``status`` is ``failed`` or ``not_applicable``."""
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Pool:
+    """Starts workers through a clean server process.
+
+    Parameters
+    ----------
+    log : Path
+        A folder for what workers print.
+
+    Notes
+    -----
+    Use as a context manager; leaving it ends the server. Safe to use from several threads.
+    """
+
+    def __init__(self, log: Path) -> None:
+        if not hasattr(os, "fork"):
+            raise UsageError(
+                'this system cannot fork workers: evaluate with isolation="none" '
+                "(--isolation none), which runs predictors in this process."
+            )
+        self._log = log
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def __enter__(self) -> Pool:
+        ours, theirs = socket.socketpair()
+        path = [str(Path(entry or ".").resolve()) for entry in sys.path]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START.format(path=path), str(theirs.fileno())],
+            env=worker_environment(),
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control = ours
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        assert self._control is not None
+        assert self._process is not None
+        self._control.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def start(self, name: str) -> Worker:
+        """Start a worker; what it prints goes to ``<log>/<name>.log``."""
+        ours, theirs = socket.socketpair()
+        try:
+            log = str(self._log / f"{name}.log")
+            answer = self._ask({"fork": log}, theirs.fileno())
+        finally:
+            theirs.close()
+        return Worker(self, Channel(ours), answer["pid"])
+
+    def wait(self, pid: int) -> int:
+        """Give a worker's exit code (negative: the signal that ended it); it must be ending."""
+        return int(self._ask({"wait": pid})["code"])
+
+    def _ask(self, request: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
+        assert self._control is not None
+        with self._lock:
+            try:
+                data = json.dumps(request).encode()
+                if descriptor is None:
+                    self._control.sendall(data)
+                else:
+                    socket.send_fds(self._control, [data], [descriptor])
+                answer = bytearray()
+                while not answer.endswith(b"\n"):
+                    chunk = self._control.recv(4096)
+                    if not chunk:
+                        raise BenchcastError("the worker server ended unexpectedly")
+                    answer += chunk
+            except OSError as err:
+                raise BenchcastError(f"the worker server cannot be reached: {err}") from err
+        return dict(json.loads(answer))
+
+
+class Worker:
+    """One worker process. Made by `Pool.start`; use as a context manager."""
+
+    def __init__(self, pool: Pool, channel: Channel, pid: int) -> None:
+        self._pool = pool
+        self._channel = channel
+        self._pid = pid
+        self._ended = False
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._ended:
+            self.kill()
+
+    def call(
+        self, message: dict[str, Any], blobs: tuple[bytes, ...] = (), *, timeout: float | None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send a message and wait for its answer.
+
+        Parameters
+        ----------
+        message : mapping
+            With the key ``call``.
+        blobs : tuple of bytes
+            What goes with it.
+        timeout : float or None
+            Seconds of wall time.
+
+        Raises
+        ------
+        CallFailed
+            If the call raised in the worker, which lives on.
+        WorkerLost
+            If the worker ended, hung or spoke nonsense; it is dead then.
+        """
+        try:
+            self._channel.send(message, blobs)
+            header, out = self._channel.receive(timeout)
+        except TimedOut:
+            self.kill()
+            raise WorkerLost("timeout", f"{message['call']} took over {timeout:g} s") from None
+        except TooLarge as err:
+            self.kill()
+            raise WorkerLost("failed", f"its answer is too large ({err})") from None
+        except Closed:
+            code = self.kill()
+            how = f"exited with status {code}" if code >= 0 else f"was ended by signal {-code}"
+            raise WorkerLost("failed", f"its process {how} in {message['call']}") from None
+        if "error" in header:
+            status = "not_applicable" if header["error"] == "not_applicable" else "failed"
+            raise CallFailed(status, str(header.get("message", ""))[:2000])
+        return header, out
+
+    def stop(self) -> None:
+        """Let it end by itself; kill it when it does not."""
+        with contextlib.suppress(Closed):
+            self._channel.send({"call": "stop"})
+        self.kill(grace=True)
+
+    def kill(self, *, grace: bool = False) -> int:
+        """End it and all it started, and give its exit code."""
+        if self._ended:
+            return 0
+        self._ended = True
+        if grace:
+            with contextlib.suppress(Closed, TimedOut, TooLarge):
+                self._channel.receive(timeout=2.0)
+        else:
+            self._signal_after_exit()
+        for end in (os.killpg, os.kill):  # the group it leads; itself, should it not lead one yet
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                end(self._pid, signal.SIGKILL)
+        self._channel.close()
+        return self._pool.wait(self._pid)
+
+    def _signal_after_exit(self) -> None:
+        """Leave a process that is ending by itself the time to do so, to learn how it ended."""
+        with contextlib.suppress(Closed, TimedOut, TooLarge):
+            self._channel.receive(timeout=0.05)
+        for _ in range(20):
+            if _is_zombie(self._pid):
+                return
+            threading.Event().wait(0.005)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"

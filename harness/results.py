@@ -1,0 +1,158 @@
+"""`Results`: the record of an evaluation, a folder of Parquet files and a manifest."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES: tuple[str, ...] = (
+    "targets",
+    "split",
+    "predictions",
+    "scores",
+    "status",
+    "loo",
+    "problems",
+    "timings",
+)
+
+KEY: tuple[str, ...] = ("predictor", "settings_hash", "task", "seed", "fold", "k")
+"""The columns that begin predictions, scores and status."""
+
+
+class Results:
+    """What an evaluation found; tables are read when they are touched.
+
+    Parameters
+    ----------
+    path : Path
+        The results folder.
+    keep : object, optional
+        Kept alive as long as the results: a temporary folder.
+
+    Attributes
+    ----------
+    manifest : dict
+        Versions, command, seeds, hashes, what became of each predictor.
+    targets : DataFrame
+        One row per target with its truth: ``target``, its description, ``value``.
+    split : DataFrame
+        ``task, seed, fold, target, role``.
+    predictions : DataFrame
+        ``predictor, settings_hash, task, seed, fold, k, target, output_type, output_type_id,
+        value``.
+    scores : DataFrame
+        The same key, ``target, rule, value``; losses of bounded metrics in percentage points.
+    status : DataFrame
+        The same key, ``target, status, imputed, outside, message``.
+    loo, problems, timings : DataFrame
+        Diagnostics of predictors, problems of the sources, times.
+    """
+
+    def __init__(self, path: Path, keep: Any = None) -> None:
+        self.path = path
+        self._keep = keep
+
+    @classmethod
+    def load(cls, path: str | Path) -> Results:
+        """Open a results folder.
+
+        Raises
+        ------
+        UsageError
+            If there is no such folder, or it holds no results.
+        """
+        folder = Path(path)
+        if not folder.is_dir():
+            raise UsageError(
+                f"there is no folder {folder}: `harness evaluate … --out {folder}` makes one."
+            )
+        missing = [n for n in ("manifest.json", "scores.parquet") if not (folder / n).is_file()]
+        if missing:
+            raise UsageError(
+                f"{folder} holds no results ({', '.join(missing)} missing): name the folder that "
+                "was given to `harness evaluate --out`."
+            )
+        return cls(folder)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The content of manifest.json."""
+        try:
+            return dict(json.loads((self.path / "manifest.json").read_text(encoding="utf-8")))
+        except ValueError as err:
+            raise UsageError(f"{self.path / 'manifest.json'} is damaged: {err}") from err
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """One row per target, with its truth."""
+        return self._read("targets")
+
+    @cached_property
+    def split(self) -> pd.DataFrame:
+        """Which targets each fold holds out."""
+        return self._read("split")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """All predictions, one row per number."""
+        return self._read("predictions")
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """All scores, one row per predictor, seed, fold, k, target and rule."""
+        return self._read("scores")
+
+    @cached_property
+    def status(self) -> pd.DataFrame:
+        """What became of every target of every predictor."""
+        return self._read("status")
+
+    @cached_property
+    def loo(self) -> pd.DataFrame:
+        """The predictors' own leave-one-run-out tables."""
+        return self._read("loo")
+
+    @cached_property
+    def problems(self) -> pd.DataFrame:
+        """Problems of the sources."""
+        return self._read("problems")
+
+    @cached_property
+    def timings(self) -> pd.DataFrame:
+        """Wall and CPU seconds of every call."""
+        return self._read("timings")
+
+    def ranking(self, *, k: int | None = None, metric: str | None = None) -> pd.DataFrame:
+        """Rank the predictors; see `harness.ranking.rank`.
+
+        Parameters
+        ----------
+        k : int, optional
+            One number of shown responses; all by default.
+        metric : str, optional
+            Only targets of this metric.
+        """
+        from harness.ranking import rank
+
+        return rank(self, k=k, metric=metric)
+
+    def __repr__(self) -> str:
+        names = [p["name"] for p in self.manifest["predictors"]]
+        return f"<Results of {self.manifest['task']}: {', '.join(names)}>"
+
+    def _read(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        path = self.path / f"{name}.parquet"
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as err:
+            raise UsageError(f"cannot read {path}: {err}") from err

@@ -1,0 +1,118 @@
+"""A clean process that forks workers.
+
+The parent holds the truth, so it never forks: it *executes* this module, which imports a fixed
+list of libraries, runs none of them, and forks one worker for each request. A worker inherits
+neither the parent's memory nor its descriptors, and its environment holds only what is listed here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+PRELOAD: tuple[str, ...] = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.ipc",
+    "scipy.special",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "harness.worker",
+    "suites.helm.frames",
+)
+
+ENVIRONMENT: dict[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "JAX_PLATFORMS": "cpu",
+}
+"""The whole environment of workers, beside PATH and, where they are set, what keeps numerical
+libraries right on the machine (see `worker_environment`)."""
+
+_KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+def worker_environment() -> dict[str, str]:
+    """Give the environment that the server and its workers run in."""
+    return {**{k: os.environ[k] for k in _KEPT if k in os.environ}, **ENVIRONMENT}
+
+
+def main(control_fd: int) -> None:
+    """Fork a worker for each request on the control socket, until it closes.
+
+    Parameters
+    ----------
+    control_fd : int
+        Descriptor of a connected Unix socket. A request is one line of JSON: ``{"fork": log}``
+        with the worker's socket attached, or ``{"wait": pid}``; the answer is a line of JSON.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    control = socket.socket(fileno=control_fd)
+    for name in PRELOAD:
+        importlib.import_module(name)
+    while True:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+        except OSError:
+            return
+        if not data:
+            return
+        request = json.loads(data)
+        answer: dict[str, Any]
+        if "fork" in request:
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                _become_worker(descriptors[0], request["fork"])
+            os.close(descriptors[0])
+            answer = {"pid": pid}
+        else:
+            _, status = os.waitpid(request["wait"], 0)
+            answer = {"code": os.waitstatus_to_exitcode(status)}
+        control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _become_worker(descriptor: int, log: str) -> None:
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        os.close(null)
+        from harness.channel import Channel
+        from harness.worker import serve
+
+        serve(Channel(socket.socket(fileno=descriptor)))
+        code = 0
+    except SystemExit as err:
+        code = err.code if isinstance(err.code, int) else 1
+    except BaseException:
+        import traceback
+
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code & 0xFF)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

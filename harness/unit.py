@@ -1,0 +1,232 @@
+"""A unit of an evaluation: one predictor on one fold, fitted once, asked for every k.
+
+Everything a predictor can do wrong ends here as a status of its own targets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.held_out import FoldView, TargetFacts
+from harness.pool import CallFailed, WorkerLost
+from harness.prediction_table import COLUMNS, decode, from_bytes
+from harness.rules import score
+from harness.spec import Spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STATUSES: tuple[str, ...] = (
+    "ok",
+    "missing",
+    "duplicate",
+    "unknown",
+    "invalid",
+    "failed",
+    "timeout",
+    "not_applicable",
+)
+
+
+class Caller(Protocol):
+    """A worker, or a session of this process."""
+
+    def call(
+        self, message: dict[str, Any], blobs: tuple[bytes, ...] = (), *, timeout: float | None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send a message and wait for its answer."""
+
+
+@dataclass
+class UnitResult:
+    """What came of a unit.
+
+    Attributes
+    ----------
+    predictions : dict of int to pyarrow.Table
+        k → the predictions, as the predictor's worker wrote them.
+    scores : list of (k, target, dict of rule to float)
+        Scores of the targets that are ok.
+    status : list of (k, target, status, outside, message)
+        What became of every target.
+    loo : pyarrow.Table or None
+        The predictor's own leave-one-run-out table.
+    timings : list of (k or None, phase, wall seconds, CPU seconds)
+    """
+
+    predictions: dict[int, pa.Table] = field(default_factory=dict)
+    scores: list[tuple[int, str, dict[str, float]]] = field(default_factory=list)
+    status: list[tuple[int, str, str, float, str]] = field(default_factory=list)
+    loo: pa.Table | None = None
+    timings: list[tuple[int | None, str, float, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One predictor on one fold.
+
+    Attributes
+    ----------
+    spec : Spec
+        The predictor.
+    description : mapping
+        What its class declares (`harness.worker.Session.describe`).
+    view : FoldView
+        What it may see.
+    ks : sequence of int
+        Numbers of shown responses, ascending.
+    facts : mapping of str to TargetFacts
+        Truth and grid of all targets.
+    timeout : float or None
+        Seconds of wall time for each call.
+    frames : bool
+        Whether it is given the HELM frames.
+    """
+
+    spec: Spec
+    description: Mapping[str, Any]
+    view: FoldView
+    ks: Sequence[int]
+    facts: Mapping[str, TargetFacts]
+    timeout: float | None
+    frames: bool
+
+    @property
+    def name(self) -> str:
+        """A name for files: predictor, seed and fold."""
+        digest = hashlib.sha256(self.spec.name.encode()).hexdigest()[:10]
+        return f"{digest}-{self.view.fold.seed}-{self.view.fold.fold}"
+
+    def run(self, start: Callable[[str], Any]) -> UnitResult:
+        """Start a worker and carry the unit out.
+
+        Parameters
+        ----------
+        start : callable
+            Takes a name and gives a context manager of a `Caller`.
+        """
+        result = UnitResult()
+        left = list(self.ks)
+        try:
+            with start(self.name) as worker:
+                self._call(worker, result, None, self.spec.load_message())
+                fit = {"call": "fit", "folder": str(self.view.path), "seed": self._seed(-1)}
+                self._call(worker, result, None, fit)
+                while left:
+                    self._predict(worker, result, left[0])
+                    left.pop(0)
+                if self.description.get("loo"):
+                    self._loo(worker, result)
+        except (CallFailed, WorkerLost) as err:
+            for k in left:
+                self._all(result, k, err.status, str(err))
+        return result
+
+    def _predict(self, worker: Caller, result: UnitResult, k: int) -> None:
+        asked = self.view.asked(k)
+        if k < int(self.description.get("min_k", 0)):
+            least = self.description["min_k"]
+            return self._all(result, k, "not_applicable", f"needs at least k = {least}")
+        if not asked:
+            return None
+        shown, state = self.view.shown(k), self.view.state(k) if self.frames else None
+        message = {
+            "call": "predict",
+            "k": k,
+            "seed": self._seed(k),
+            "shown": shown is not None,
+            "state": state is not None,
+        }
+        try:
+            header, blobs = self._call(
+                worker, result, k, message, tuple(b for b in (shown, state) if b is not None)
+            )
+        except CallFailed as err:
+            return self._all(result, k, err.status, str(err))
+        try:
+            table = from_bytes(blobs[0], COLUMNS)
+            status = {str(t): (str(s), str(m)) for t, (s, m) in header["status"].items()}
+            self._score(result, k, asked, table, status)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as err:
+            self._all(result, k, "invalid", f"its answer cannot be read: {err}")
+        else:
+            result.predictions[k] = table
+        return None
+
+    def _score(
+        self,
+        result: UnitResult,
+        k: int,
+        asked: Sequence[str],
+        table: pa.Table,
+        status: Mapping[str, tuple[str, str]],
+    ) -> None:
+        """Score one call's predictions; nothing is noted unless all of the table can be read."""
+        found: dict[str, tuple[str, float, str]] = {}
+        scores: dict[str, dict[str, float]] = {}
+        wanted = {target: self.facts[target] for target in asked}
+        for target, distribution, why in decode(table, wanted):
+            if target in found:
+                found[target] = ("duplicate", 0.0, "two predictions were returned for it")
+                scores.pop(target, None)
+            elif distribution is None:
+                found[target] = ("unknown" if why == "unknown" else "invalid", 0.0, why)
+            else:
+                fact = wanted[target]
+                found[target] = ("ok", float(distribution.outside), "")
+                scores[target] = score(
+                    distribution,
+                    fact.value,
+                    target=target,
+                    n=fact.n,
+                    binary=fact.binary,
+                    lower=fact.lower,
+                    upper=fact.upper,
+                )
+        for target in asked:
+            state, outside, message = found.get(target, ("missing", 0.0, "no prediction for it"))
+            if target in status and state == "missing":
+                state, message = status[target]
+                state = state if state in STATUSES[1:6] else "missing"
+            result.status.append((k, target, state, outside, message))
+            if state == "ok":
+                result.scores.append((k, target, scores[target]))
+        for target, (state, message) in sorted(status.items()):
+            if target not in wanted and state == "unknown":
+                result.status.append((k, target, "unknown", 0.0, message))
+
+    def _loo(self, worker: Caller, result: UnitResult) -> None:
+        from harness.worker import LOO_SCHEMA
+
+        try:
+            _, blobs = self._call(worker, result, None, {"call": "loo"})
+            table = from_bytes(blobs[0], tuple(LOO_SCHEMA().names))
+            result.loo = table.cast(LOO_SCHEMA())
+        except (CallFailed, WorkerLost, ValueError, IndexError):
+            result.loo = None  # a diagnostic only: its absence is seen in loo.parquet
+
+    def _call(
+        self,
+        worker: Caller,
+        result: UnitResult,
+        k: int | None,
+        message: dict[str, Any],
+        blobs: tuple[bytes, ...] = (),
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        header, out = worker.call(message, blobs, timeout=self.timeout)
+        wall, cpu = float(header.get("wall_s", 0.0)), float(header.get("cpu_s", 0.0))
+        result.timings.append((k, message["call"], wall, cpu))
+        return header, out
+
+    def _all(self, result: UnitResult, k: int, status: str, message: str) -> None:
+        for target in self.view.asked(k):
+            result.status.append((k, target, status, 0.0, message))
+
+    def _seed(self, k: int) -> int:
+        """Seed what is random in the predictor: from its settings, the seed, the fold and k."""
+        fold = self.view.fold
+        text = f"{self.spec.cls}|{self.spec.settings_hash}|{fold.seed}|{fold.fold}|{k}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

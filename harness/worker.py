@@ -1,0 +1,278 @@
+"""What runs in a worker: load a predictor, give it its splits, write down what it returns.
+
+A `Session` is one predictor on one fold. `serve` answers the parent's messages with it; under
+isolation ``none`` the parent calls the same session itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import random
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.channel import Channel, Closed
+from harness.data_splits import SequesteredTestSplit, TrainSplit
+from harness.fold_folder import FoldFolder
+from harness.instance_predictor import InstancePredictor
+from harness.prediction_table import encode, from_bytes, to_bytes
+from harness.predictor import NotApplicable, Predictor
+from harness.shards import table_to_frame
+from suites.schema import to_pandas
+
+
+class Session:
+    """One predictor on one fold, from loading its class to its last answer."""
+
+    def __init__(self) -> None:
+        self.predictor: Any = None
+        self.folder: FoldFolder | None = None
+        self.train: TrainSplit | None = None
+
+    def load(self, spec: dict[str, Any], instance: Any = None) -> dict[str, Any]:
+        """Load the class and make the object.
+
+        Parameters
+        ----------
+        spec : mapping
+            As `harness.spec.Spec.to_json`.
+        instance : object, optional
+            A class or object to use instead, under isolation ``none``.
+        """
+        import ast
+
+        if instance is not None and not inspect.isclass(instance):
+            self.predictor = instance
+            return {}
+        cls = instance if instance is not None else load_class(spec)
+        self.predictor = cls(**ast.literal_eval(spec["settings"]))
+        return {}
+
+    def describe(self) -> dict[str, Any]:
+        """Give what the class declares: needs, min_k, tasks, kind, its code's hash."""
+        cls = type(self.predictor)
+        needs = getattr(cls, "needs", None)
+        tasks = getattr(cls, "tasks", None)
+        return {
+            "class": f"{cls.__module__}:{cls.__qualname__}",
+            "kind": "instance" if isinstance(self.predictor, InstancePredictor) else "run",
+            "needs": None if needs is None else [str(n) for n in needs],
+            "min_k": int(getattr(cls, "min_k", 0)),
+            "tasks": None if tasks is None else [str(t) for t in tasks],
+            "loo": callable(getattr(self.predictor, "loo", None)),
+            "magnet": isinstance(self.predictor, Predictor) and needs is None,
+            "summary": (inspect.getdoc(cls) or "").strip().split("\n")[0],
+            "code_hash": code_hash(cls),
+        }
+
+    def fit(self, folder: str, seed: int) -> dict[str, Any]:
+        """Open the fold's folder and let the predictor learn from the train split."""
+        self.folder = FoldFolder(Path(folder))
+        self.train = self.folder.train_split()
+        self._reseed(seed)
+        fit = getattr(self.predictor, "fit", None)
+        if callable(fit):
+            fit(self.train)
+        return {}
+
+    def predict(
+        self, k: int, seed: int, shown: bytes | None, state: bytes | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Predict the fold's targets with k shown responses each.
+
+        Parameters
+        ----------
+        k : int
+            How many responses are shown.
+        seed : int
+            For whatever is random in the predictor.
+        shown : bytes or None
+            The shown responses, an Arrow stream.
+        state : bytes or None
+            What may be seen of the targets' scenario_state, an Arrow stream.
+
+        Returns
+        -------
+        (mapping, bytes)
+            The status of targets that are not ok, and the predictions as an Arrow stream.
+        """
+        assert self.folder is not None
+        folder = self.folder
+        targets = folder.targets(k)
+        test = SequesteredTestSplit(
+            run_specs=folder.run_specs,
+            scenario_state=None if state is None else lambda: _frame(state),
+            runs=lambda: targets.drop(columns=["target", "instances"]).drop_duplicates(),
+            responses=None if shown is None else lambda: to_pandas(from_bytes(shown)),
+            models=folder.models,
+            scenarios=folder.scenarios,
+            targets=targets.copy(),
+            k=k,
+        )
+        self._reseed(seed)
+        # a predictor without fit learns in predict; each k starts from the same train split
+        train = self.train if hasattr(self.predictor, "fit") else folder.train_split()
+        answer = encode(self.predictor.predict(train, test), targets)
+        return {"status": answer.status}, to_bytes(answer.table)
+
+    def loo(self) -> bytes:
+        """Let the predictor leave out each train run in turn."""
+        import pandas as pd
+        import pyarrow as pa
+
+        columns = {"run": str, "elpd_loo": float, "elpd_waic": float, "pareto_k": float}
+        frame = pd.DataFrame(self.predictor.loo(self.train))
+        missing = [c for c in (*columns, "method") if c not in frame.columns]
+        if missing:
+            raise ValueError(f"loo must give the columns {missing}")
+        arrays = {name: pa.array(frame[name].astype(kind)) for name, kind in columns.items()}
+        arrays["method"] = pa.array(frame["method"].astype(str))
+        table = pa.table(arrays).cast(LOO_SCHEMA())
+        return to_bytes(table)
+
+    def _reseed(self, seed: int) -> None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - what is seeded is what others may use
+        with contextlib.suppress(AttributeError):  # a class with __slots__
+            self.predictor.random_state = seed
+
+
+def LOO_SCHEMA() -> Any:
+    """Give the Arrow schema of a predictor's own LOO table."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("run", pa.string()),
+            ("elpd_loo", pa.float64()),
+            ("elpd_waic", pa.float64()),
+            ("pareto_k", pa.float64()),
+            ("method", pa.string()),
+        ]
+    )
+
+
+def load_class(spec: dict[str, Any]) -> Any:
+    """Import the class of a spec.
+
+    Raises
+    ------
+    AttributeError, ImportError, or whatever the user's module raises
+    """
+    if spec["file"]:
+        path = Path(spec["file"])
+        name = f"benchcast_user_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        found = importlib.util.spec_from_file_location(name, path)
+        if found is None or found.loader is None:
+            raise ImportError(f"{path} is not a Python file")
+        module = importlib.util.module_from_spec(found)
+        sys.modules[name] = module
+        sys.path.insert(0, str(path.parent))
+        found.loader.exec_module(module)
+    else:
+        module = importlib.import_module(spec["module"])
+    try:
+        value: Any = module
+        for part in spec["cls"].split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        import difflib
+
+        classes = [n for n, v in vars(module).items() if inspect.isclass(v)]
+        near = difflib.get_close_matches(spec["cls"], classes, n=2)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ImportError(
+            f"{spec['file'] or spec['module']} has no class {spec['cls']}{hint}"
+        ) from None
+    if not inspect.isclass(value) or not callable(getattr(value, "predict", None)):
+        raise ImportError(f"{spec['cls']} is not a predictor class: it has no method predict")
+    return value
+
+
+def code_hash(cls: type) -> str | None:
+    """Hash the file that a class is defined in; None where it has none."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        return None
+
+
+def failure(err: BaseException) -> dict[str, Any]:
+    """Describe an exception: its type, message and the last line of the predictor's own code."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    frames = [f for f in traceback.extract_tb(err.__traceback__) if not f.filename.startswith(here)]
+    where = (
+        f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+    )
+    kind = "not_applicable" if isinstance(err, NotApplicable) else "failed"
+    text = str(err) if kind == "not_applicable" else f"{type(err).__name__}: {err}{where}"
+    return {"error": kind, "message": text[:2000]}
+
+
+def serve(channel: Channel) -> None:
+    """Answer the parent's messages until it says stop or is gone."""
+    session = Session()
+    while True:
+        try:
+            message, blobs = channel.receive()
+        except Closed:
+            return
+        if message["call"] == "stop":
+            return
+        wall, cpu = time.perf_counter(), _cpu()
+        header: dict[str, Any] = {}
+        out: list[bytes] = []
+        try:
+            header, out = answer(session, message, blobs)
+        except MemoryError:
+            header = {"error": "failed", "message": "MemoryError"}
+        except Exception as err:
+            header = failure(err)
+        header["wall_s"] = time.perf_counter() - wall
+        header["cpu_s"] = _cpu() - cpu
+        channel.send(header, out)
+
+
+def answer(
+    session: Session, message: dict[str, Any], blobs: list[bytes]
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Carry out one message: load, describe, fit, predict or loo."""
+    calls: dict[str, Callable[[], tuple[dict[str, Any], list[bytes]]]] = {
+        "load": lambda: (session.load(message["spec"], message.get("instance")), []),
+        "describe": lambda: (session.describe(), []),
+        "fit": lambda: (session.fit(message["folder"], message["seed"]), []),
+        "predict": lambda: _predict(session, message, blobs),
+        "loo": lambda: ({}, [session.loo()]),
+    }
+    return calls[message["call"]]()
+
+
+def _predict(
+    session: Session, message: dict[str, Any], blobs: list[bytes]
+) -> tuple[dict[str, Any], list[bytes]]:
+    rest = list(blobs)
+    shown = rest.pop(0) if message["shown"] else None
+    state = rest.pop(0) if message["state"] else None
+    header, table = session.predict(message["k"], message["seed"], shown, state)
+    return header, [table]
+
+
+def _frame(data: bytes) -> Any:
+    return table_to_frame(from_bytes(data))
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
