@@ -1,0 +1,1 @@
+"""Score tables: Parquet and CSV, long or wide, one row per response or one per run."""
