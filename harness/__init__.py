@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
-    from harness.evaluate import evaluate
+    from harness.evaluation import evaluate
     from harness.instance_predictor import InstancePrediction, InstancePredictor
     from harness.predictor import Predictor, RunPrediction, RunPredictor
     from harness.results import Results
@@ -33,7 +33,7 @@ _HOMES = {
     "SequesteredTestSplit": "harness.data_splits",
     "TestSplit": "harness.data_splits",
     "TrainSplit": "harness.data_splits",
-    "evaluate": "harness.evaluate",
+    "evaluate": "harness.evaluation",
 }
 
 __all__ = [
@@ -59,7 +59,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value  # `evaluate` must stay the function, not become the module
+        globals()[name] = value
         return value
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 

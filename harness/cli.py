@@ -155,7 +155,7 @@ def _source_arguments(parser: argparse.ArgumentParser, *, table: bool = True) ->
 
 
 def _read(options: argparse.Namespace) -> Suite:
-    from suites.read import read
+    from suites.reading import read
     from suites.selection import Selection
 
     selection = Selection(
@@ -254,7 +254,7 @@ def _frames(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from harness.evaluate import evaluate
+    from harness.evaluation import evaluate
     from harness.listing import records
     from harness.progress import Bar
     from harness.spec import registered

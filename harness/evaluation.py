@@ -7,6 +7,7 @@ and tables without truth.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from harness.split import Fold
 from harness.task import Task, load_task
 from harness.unit import Unit, UnitResult
 from suites.errors import UsageError, unknown_name
-from suites.read import read
+from suites.reading import read
 from suites.suite import Suite, require_runs
 
 ISOLATION: tuple[str, ...] = ("process", "none")
@@ -296,6 +297,9 @@ def _folder(
             )
     final.absolute().parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.absolute().parent))
+    mask = os.umask(0)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)  # as mkdir would have made it
     try:
         yield folder, final, None
     finally:

@@ -6,8 +6,10 @@ Only the parent has a `HeldOut`; predictors get folders and tables that it makes
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +29,13 @@ from harness.split import Fold, make_folds, prescribed_folds, shown_order
 from harness.task import Task
 from suites.errors import UsageError
 from suites.reader import FRAMES
-from suites.schema import CELL, RUNS, frame_of
-from suites.suite import Suite
+from suites.schema import CELL, RUNS, arrow_schema, frame_of
+from suites.suite import Suite, behind
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +217,12 @@ class HeldOut:
             models=self.suite.models,
             scenarios=self.suite.scenarios,
             tables=tables,
-            run_specs=self._frame(list(dict.fromkeys(test["run"])), "run_specs"),
+            run_specs=self.frame(list(dict.fromkeys(test["run"])), "run_specs"),
         )
         return FoldView(self, fold, task, folder, test)
 
-    def _frame(self, runs: Sequence[str], name: str) -> pd.DataFrame | None:
+    def frame(self, runs: Sequence[str], name: str) -> pd.DataFrame | None:
+        """Read one of the HELM frames of some runs, held out or not; None where there is none."""
         import pandas as pd
 
         if not self.has_frames:
@@ -228,23 +233,31 @@ class HeldOut:
 
 
 class FoldView:
-    """What the parent sends with each call of one fold: shown responses, visible state."""
+    """What the parent sends with each call of one fold: shown responses, visible state.
+
+    Attributes
+    ----------
+    fold : Fold
+        Which fold.
+    path : Path
+        Its input folder.
+    targets : list of str
+        All its targets.
+    """
 
     def __init__(
         self, held: HeldOut, fold: Fold, task: Task, folder: FoldFolder, test: pd.DataFrame
     ) -> None:
         self._held = held
         self._task = task
-        self._test = test
+        self._rows: list[dict[str, Any]] = [
+            {key: _none(value) for key, value in row.items()} for row in test.to_dict("records")
+        ]
         self.fold = fold
         self.path = folder.path
-        self.targets: list[str] = test["target"].tolist()
-        self._rank: dict[str, dict[str, int]] = {}
-        for row in test.itertuples():
-            cell = [_none(getattr(row, column)) for column in CELL]
-            order = shown_order(held.instances[row.target], seed=fold.seed, cell=cell)
-            self._rank[row.target] = {instance: i for i, instance in enumerate(order)}
-        self._cache: dict[tuple[str, int], bytes | None] = {}
+        self.targets: list[str] = [row["target"] for row in self._rows]
+        self._made: dict[tuple[str, int], bytes | None] = {}
+        self._lock = threading.Lock()
 
     def asked(self, k: int) -> list[str]:
         """Give the targets that have more than k instances (all of them for k = 0)."""
@@ -254,57 +267,72 @@ class FoldView:
 
     def shown(self, k: int) -> bytes | None:
         """Give the shown responses of all targets, an Arrow stream; None without responses."""
-        key = ("shown", k)
-        if key not in self._cache:
-            self._cache[key] = self._shown(k) if self._held.has_responses else None
-        return self._cache[key]
+        return self._once("shown", k, self._shown) if self._held.has_responses else None
 
     def state(self, k: int) -> bytes | None:
         """Give what may be seen of the targets' scenario_state; None without frames."""
-        key = ("state", k)
-        if key not in self._cache:
-            self._cache[key] = self._state(k) if self._held.has_frames else None
-        return self._cache[key]
+        return self._once("state", k, self._state) if self._held.has_frames else None
 
-    def _shown(self, k: int) -> bytes:
+    def _once(self, what: str, k: int, make: Callable[[int], bytes | None]) -> bytes | None:
+        with self._lock:
+            if (what, k) not in self._made:
+                self._made[(what, k)] = make(k)
+            return self._made[(what, k)]
+
+    @cached_property
+    def _rank(self) -> dict[str, dict[str, int]]:
+        """Target → instance → its place in the order of showing."""
+        ranks = {}
+        for row in self._rows:
+            instances = self._held.instances[row["target"]]
+            cell = [row[column] for column in CELL]
+            order = shown_order(instances, seed=self.fold.seed, cell=cell)
+            ranks[row["target"]] = {instance: i for i, instance in enumerate(order)}
+        return ranks
+
+    @cached_property
+    def _responses(self) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int64]]:
+        """All responses of the fold's targets, each one's rank, and its target's instances."""
         import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from suites.schema import arrow_schema
 
         text = pa.dictionary(pa.int32(), pa.string())
         schema = arrow_schema().append(pa.field("target", text))
-        tables = []
-        asked = set(self.asked(k)) if k else set()
-        for run, rows in self._test.groupby("run", sort=False):
-            wanted = [row for row in rows.itertuples() if row.target in asked]
-            if not wanted:
+        tables, ranks, counts = [], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for row in self._rows:
+            rank = self._rank[row["target"]]
+            if not rank:
                 continue
-            table = read_table(self._held.shards / f"{shard_name(str(run))}.responses.arrow")
-            for row in wanted:
-                ids = [i for i, rank in self._rank[row.target].items() if rank < k]
-                keep = pc.is_in(table.column("instance"), value_set=pa.array(ids, pa.string()))
-                for column in ("metric", "part", "perturbation"):
-                    keep = pc.and_(keep, _equal(table.column(column), _none(getattr(row, column))))
-                part = table.filter(keep)
-                name = pa.DictionaryArray.from_arrays(
-                    pa.array(np.zeros(part.num_rows, np.int32)), pa.array([row.target])
-                )
-                tables.append(part.append_column(schema.field("target"), name))
+            path = self._held.shards / f"{shard_name(row['run'])}.responses.arrow"
+            part = behind(read_table(path), row["metric"], row["part"], row["perturbation"])
+            codes = pa.array(np.zeros(part.num_rows, np.int32))
+            name = pa.DictionaryArray.from_arrays(codes, pa.array([row["target"]]))
+            tables.append(part.append_column(schema.field("target"), name))
+            instances = part.column("instance").to_pylist()
+            ranks.append(np.array([rank.get(i, len(rank)) for i in instances], np.int64))
+            counts.append(np.full(part.num_rows, len(rank)))
         whole = pa.concat_tables(tables) if tables else schema.empty_table()
-        return to_bytes(whole.unify_dictionaries())
+        return whole.unify_dictionaries(), np.concatenate(ranks), np.concatenate(counts)
+
+    def _shown(self, k: int) -> bytes:
+        import pyarrow as pa
+
+        table, rank, count = self._responses
+        return to_bytes(table.filter(pa.array((rank < k) & (count > k))))
 
     def _state(self, k: int) -> bytes | None:
         import pandas as pd
 
         asked = set(self.asked(k))
+        shown: dict[str, set[str]] = {}
+        for row in self._rows:
+            if row["target"] in asked:
+                seen = {i for i, rank in self._rank[row["target"]].items() if rank < k}
+                shown.setdefault(row["run"], set()).update(seen)
         parts = []
-        for run, rows in self._test.groupby("run", sort=False):
-            names = [t for t in rows["target"] if t in asked]
-            state = self._held._frame([str(run)], "scenario_state") if names else None
+        for run, instances in shown.items():
+            state = self._held.frame([run], "scenario_state")
             if state is not None:
-                shown = {i for t in names for i, rank in self._rank[t].items() if rank < k}
-                parts.append(visible_state(state, self._task.information, shown))
+                parts.append(visible_state(state, self._task.information, instances))
         return to_bytes(frame_to_table(pd.concat(parts))) if parts else None
 
 
@@ -340,16 +368,6 @@ def _none(value: Any) -> Any:
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return None
     return value
-
-
-def _equal(column: Any, wanted: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    values = column.cast(pa.string())
-    if wanted is None:
-        return pc.is_null(values)
-    return pc.fill_null(pc.equal(values, wanted), False)
 
 
 def check_k(ks: Sequence[int]) -> list[int]:

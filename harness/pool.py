@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,7 @@ class Worker:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if not self._ended:
-            self.kill()
+        self.kill()
 
     def call(
         self, message: dict[str, Any], blobs: tuple[bytes, ...] = (), *, timeout: float | None
@@ -167,7 +167,7 @@ class Worker:
             self.kill()
             raise WorkerLost("failed", f"its answer is too large ({err})") from None
         except Closed:
-            code = self.kill()
+            code = self.kill(ending=True)
             how = f"exited with status {code}" if code >= 0 else f"was ended by signal {-code}"
             raise WorkerLost("failed", f"its process {how} in {message['call']}") from None
         if "error" in header:
@@ -175,36 +175,26 @@ class Worker:
             raise CallFailed(status, str(header.get("message", ""))[:2000])
         return header, out
 
-    def stop(self) -> None:
-        """Let it end by itself; kill it when it does not."""
-        with contextlib.suppress(Closed):
-            self._channel.send({"call": "stop"})
-        self.kill(grace=True)
+    def kill(self, *, ending: bool = False) -> int:
+        """End it and all it started, and give its exit code (negative: a signal's number).
 
-    def kill(self, *, grace: bool = False) -> int:
-        """End it and all it started, and give its exit code."""
+        Parameters
+        ----------
+        ending : bool
+            It is ending by itself: leave it a moment, to learn how.
+        """
         if self._ended:
             return 0
         self._ended = True
-        if grace:
-            with contextlib.suppress(Closed, TimedOut, TooLarge):
-                self._channel.receive(timeout=2.0)
-        else:
-            self._signal_after_exit()
+        for _ in range(100 if ending else 0):
+            if _is_zombie(self._pid):
+                break
+            time.sleep(0.005)
         for end in (os.killpg, os.kill):  # the group it leads; itself, should it not lead one yet
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 end(self._pid, signal.SIGKILL)
         self._channel.close()
         return self._pool.wait(self._pid)
-
-    def _signal_after_exit(self) -> None:
-        """Leave a process that is ending by itself the time to do so, to learn how it ended."""
-        with contextlib.suppress(Closed, TimedOut, TooLarge):
-            self._channel.receive(timeout=0.05)
-        for _ in range(20):
-            if _is_zombie(self._pid):
-                return
-            threading.Event().wait(0.005)
 
 
 def _is_zombie(pid: int) -> bool:

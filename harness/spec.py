@@ -12,6 +12,7 @@ import inspect
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Spec:
         home = self.module or self.file or "notebook"
         return f"{home}:{self.cls}{_settings_text(self.settings)}"
 
-    @property
+    @cached_property
     def settings_hash(self) -> str:
         """Twelve hexadecimal digits of the settings, whatever their order."""
         text = json.dumps(dict(self.settings), sort_keys=True, default=repr)

@@ -222,14 +222,12 @@ def failure(err: BaseException) -> dict[str, Any]:
 
 
 def serve(channel: Channel) -> None:
-    """Answer the parent's messages until it says stop or is gone."""
+    """Answer the parent's messages until it is gone."""
     session = Session()
     while True:
         try:
             message, blobs = channel.receive()
         except Closed:
-            return
-        if message["call"] == "stop":
             return
         wall, cpu = time.perf_counter(), _cpu()
         header: dict[str, Any] = {}

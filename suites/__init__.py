@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
     from suites.identity import Identity
     from suites.problem import Problem
-    from suites.read import read
+    from suites.reading import read
     from suites.selection import Selection
     from suites.suite import Suite
 
@@ -32,7 +32,7 @@ _HOMES = {
     "Selection": "suites.selection",
     "Suite": "suites.suite",
     "UsageError": "suites.errors",
-    "read": "suites.read",
+    "read": "suites.reading",
 }
 
 __all__ = [
@@ -56,7 +56,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value  # `read` must stay the function, not become the module
+        globals()[name] = value
         return value
     raise AttributeError(f"module 'suites' has no attribute {name!r}")
 

@@ -161,7 +161,10 @@ class Suite:
         entries = self.by_run[run]
         first = entries[0]
         table = first.reader.responses(first.run, {e.figure.metric for e in entries})
-        return [(e, None if table is None else _behind(table, e.figure)) for e in entries]
+        if table is None:
+            return [(entry, None) for entry in entries]
+        figures = [(e, e.figure) for e in entries]
+        return [(e, behind(table, f.metric, f.part, f.perturbation)) for e, f in figures]
 
     def responses(self, runs: Collection[str] | None = None) -> pd.DataFrame:
         """Read the responses behind the selected numbers: columns of `suites.schema.RESPONSES`.
@@ -456,21 +459,15 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _behind(table: pa.Table, figure: Figure) -> pa.Table:
-    """Keep the responses behind one number."""
+def behind(table: pa.Table, metric: str, part: str | None, perturbation: str | None) -> pa.Table:
+    """Keep the responses behind one number: those of its metric, part and perturbation."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     keep: Any = None
-    for column, wanted in (
-        ("metric", figure.metric),
-        ("part", figure.part),
-        ("perturbation", figure.perturbation),
-    ):
+    for column, wanted in (("metric", metric), ("part", part), ("perturbation", perturbation)):
         values = table.column(column).cast(pa.string())
-        match = (
-            pc.is_null(values) if wanted is None else pc.fill_null(pc.equal(values, wanted), False)
-        )
+        match = pc.is_null(values) if wanted is None else pc.equal(values, wanted)
         keep = match if keep is None else pc.and_(keep, match)
     return table.filter(keep)
 

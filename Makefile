@@ -1,0 +1,84 @@
+# Each target sets up what it needs first; `make demo` and `make test` are all a newcomer has to type.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: setup setup-dev demo test check format slow bench science conformance clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo         rank the built-in predictors on the demo runs, and build a page"
+	@echo "make test         run the tests"
+	@echo "make check        format, lint, types, import contracts, examples of the docs"
+	@echo "make slow         tests that take minutes"
+	@echo "make bench        timings, as ratios within one run"
+	@echo "make science      measure the predictors on the arena; writes docs/results.md"
+	@echo "make conformance  compare with the original implementations, in their own environments"
+
+setup: $(VENV)/.ready
+setup-dev: $(VENV)/.ready-dev
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "benchcast needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Name another with: make PYTHON=python3.12 …" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv: install it (Debian, Ubuntu: apt install python3-venv)," \
+	       "or name another Python with: make PYTHON=…" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv 2>/dev/null \
+	  || echo "uv is not to be had; pip does the work."
+	@touch $@
+
+# uv when it could be installed, pip otherwise
+INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); \
+	  else $(BIN)/python -m pip install -q --disable-pip-version-check $(1); fi
+
+$(VENV)/.ready: pyproject.toml | $(VENV)/.made
+	@$(call INSTALL,-e .)
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
+	@$(call INSTALL,-e '.[dev]')
+	@touch $@ $(VENV)/.ready
+
+demo: setup
+	@$(BIN)/harness evaluate demo/standin-v1 --predictor all --k 0,5,20 --jobs $(JOBS) \
+	  --out demo-results --overwrite
+	@$(BIN)/leaderboard build demo-results --out demo-site
+
+test: setup-dev
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not science"
+
+check: setup-dev
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n $(JOBS) --doctest-modules suites harness predictors hibayes leaderboard
+	@$(BIN)/python -m pytest -q tests/docs
+
+format: setup-dev
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+slow: setup-dev
+	@$(BIN)/python -m pytest -q -m slow
+
+bench: setup-dev
+	@$(BIN)/python tests/bench/bench.py
+
+science: setup-dev
+	@$(BIN)/python tests/science/arena.py --write docs/results.md
+
+$(VENV)-magnet/.ready: | $(VENV)/.made
+	@$(BIN)/python -m venv $(VENV)-magnet
+	@$(VENV)-magnet/bin/python -m pip install -q --disable-pip-version-check aiq-magnet==0.1.0
+	@touch $@
+
+conformance: setup-dev $(VENV)-magnet/.ready
+	@BENCHCAST_MAGNET_PYTHON=$(VENV)-magnet/bin/python $(BIN)/python -m pytest -q -rA tests/conformance
+
+clean:
+	@rm -rf $(VENV) $(VENV)-magnet demo-results demo-site
