@@ -1,0 +1,154 @@
+"""`KernelRidge`: each scenario regressed on the models' values of the other scenarios."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from harness.prediction import RunPrediction
+from harness.predictor import RunPredictor
+from predictors.additive_logit import MIN_SQUASHED_SD
+from predictors.counts import Array
+from predictors.grid import Cells, Matrix, read_runs, read_shown, read_targets
+from predictors.moments import TrainMoments
+from predictors.priors import Prior, predictions
+from predictors.scenario_mean import scenario_priors
+from suites.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.data_splits import SequesteredTestSplit, TrainSplit
+
+__all__ = ["KernelRidge"]
+
+_LEAST_RIDGE = 1e-6  # below it the factorisation may fail by rounding
+
+
+class KernelRidge(RunPredictor):
+    r"""Predict a run by ridge regression on its model's other runs.
+
+    With :math:`z = tr(y) = \log((y + .02) / (1 - y + .02))`, A the train values z of all columns
+    but j, centred by column and 0 where missing, :math:`K = A A'`, and w the train models of
+    column j with mean :math:`\bar z_j`,
+
+    .. math:: z_{ij} \sim N\big(\bar z_j + K_{iw} \gamma, s_j^2\big), \qquad
+              \gamma = (K_{ww} + \lambda I)^{-1} (z_{wj} - \bar z_j)
+
+    and :math:`s_j^2` is the mean squared leave-one-out residual
+    :math:`\gamma_w / [(K_{ww} + \lambda I)^{-1}]_{ww}`. The pmf is updated by the hypergeometric
+    probability of the shown successes.
+
+    Parameters
+    ----------
+    ridge : float
+        :math:`\lambda`, at least 1e-6.
+    **notebook
+        Those of `harness.predictor.Predictor`.
+
+    Notes
+    -----
+    Models that do alike elsewhere are taken to do alike here. A missing cell counts as its
+    column's mean, so a model with few runs is drawn to the mean, with an sd that does not know
+    it. A model without any other train run is predicted by mean and sd (ddof 0) of the column's z;
+    a column with fewer than two train models by the scenario mean, as are unbounded metrics. An
+    sd is at least .05.
+
+    It fails on sparse grids and with few columns. One Cholesky factorisation a column: columns
+    times models cubed, .02 s on 57 by 35.
+
+    References
+    ----------
+    Saunders, Gammerman, Vovk, "Ridge regression learning algorithm in dual variables", ICML
+    1998. Leave-one-out residuals: Allen, "The relationship between variable selection and data
+    augmentation and a method for prediction", Technometrics 16 (1974),
+    doi:10.1080/00401706.1974.10489157.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from harness.data_splits import SequesteredTestSplit, TrainSplit
+    >>> cells = [(m, s) for m in "abc" for s in "tuv"]
+    >>> runs = pd.DataFrame(cells, columns=["model", "scenario"])
+    >>> runs["run"] = runs["model"] + runs["scenario"]
+    >>> runs = runs.assign(value=[0.3, 0.4, 0.5, 0.5, 0.6, 0.7, 0.6, 0.7, 0.9], lower=0, upper=1)
+    >>> targets = pd.DataFrame({"target": ["t1"], "model": "c", "scenario": "v"})
+    >>> test = SequesteredTestSplit(targets=targets.assign(lower=0, upper=1), k=0)
+    >>> prediction = KernelRidge(ridge=0.1).predict(TrainSplit(runs=runs[:-1]), test)[0]
+    >>> round(prediction.quantiles[0.5], 2)
+    0.68
+    """
+
+    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+
+    def __init__(self, ridge: float = 10.0, **notebook: Any) -> None:
+        super().__init__(**notebook)
+        if isinstance(ridge, bool) or not isinstance(ridge, int | float):
+            raise UsageError(f"KernelRidge: ridge must be a number: {ridge!r}.")
+        if not (math.isfinite(ridge) and ridge >= _LEAST_RIDGE):
+            raise UsageError(f"KernelRidge: ridge must be at least {_LEAST_RIDGE:g}: {ridge!r}.")
+        self.ridge = ridge
+        self._learned: _Regressions | None = None
+
+    def fit(self, train_split: TrainSplit) -> None:
+        """Regress each column on the others."""
+        self._learned = _Regressions.of(read_runs(train_split), self.ridge)
+
+    def predict(
+        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
+    ) -> list[RunPrediction]:
+        """Predict each target by the regression of its column and its shown responses."""
+        learned = self._learned or _Regressions.of(read_runs(train_split), self.ridge)
+        targets = read_targets(sequestered_test_split)
+        priors = learned.priors(targets)
+        return predictions(targets, priors, read_shown(sequestered_test_split, targets))
+
+
+@dataclass(frozen=True, eq=False)
+class _Regressions:
+    moments: TrainMoments
+    matrix: Matrix
+    mean: Array  # [M + 1, S]; the last row is of a model without other runs
+    sd: Array  # [M + 1, S]; NaN in columns with fewer than two models
+
+    @classmethod
+    def of(cls, runs: Cells, ridge: float) -> _Regressions:
+        matrix = Matrix.of(runs)
+        there = np.isfinite(matrix.z)
+        z = np.where(there, matrix.z, 0.0)
+        centre = z.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        a = np.where(there, z - centre, 0.0)  # [M, S]
+        k_all = a @ a.T
+        mean = np.tile(centre, (len(z) + 1, 1))
+        sd = np.full(mean.shape, np.nan)
+        has_other = there.sum(axis=1)[:, None] - there > 0  # [M, S]
+        for j in range(z.shape[1]):
+            w = np.flatnonzero(there[:, j])
+            if len(w) < 2:
+                continue
+            k = k_all - np.outer(a[:, j], a[:, j])
+            factor = cho_factor(k[np.ix_(w, w)] + ridge * np.eye(len(w)), lower=True)
+            inverse = cho_solve(factor, np.eye(len(w)))
+            gamma = inverse @ a[w, j]
+            residual = gamma / np.diag(inverse)
+            mean[:-1, j] += k[:, w] @ gamma
+            spread = math.sqrt(float(np.mean(a[w, j] ** 2)))
+            known = math.sqrt(float(np.mean(residual**2)))
+            sd[:-1, j] = np.where(has_other[:, j], known, spread)
+            sd[-1, j] = spread
+        return cls(TrainMoments.of(runs), matrix, mean, sd)
+
+    def priors(self, targets: Cells) -> list[Prior | None]:
+        priors = scenario_priors(self.moments, targets)
+        unknown = len(self.matrix.model)
+        for t, (model, column) in enumerate(zip(targets.model, targets.column, strict=True)):
+            j = self.matrix.column.get(column)
+            if j is None or not targets.bounded[t]:
+                continue
+            i = self.matrix.model.get(model, unknown)
+            if math.isfinite(self.sd[i, j]):
+                sd = max(float(self.sd[i, j]), MIN_SQUASHED_SD)
+                priors[t] = Prior("squashed", float(self.mean[i, j]), sd)
+        return priors

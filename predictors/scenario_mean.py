@@ -1,0 +1,96 @@
+"""`ScenarioMean`: the reference that all skill is measured against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.prediction import RunPrediction
+from harness.predictor import RunPredictor
+from predictors.grid import Cells, read_runs, read_targets
+from predictors.moments import TrainMoments, leave_each_out, normal_prior
+from predictors.priors import Prior, log_predictive, loo_frame, predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data_splits import SequesteredTestSplit, TrainSplit
+
+__all__ = ["ScenarioMean", "scenario_priors"]
+
+
+class ScenarioMean(RunPredictor):
+    r"""Predict a run by the mean of its scenario's train runs.
+
+    .. math:: y_{ij} \sim N(\bar y_{\cdot j}, s_j^2)
+
+    with the mean and the sd (ddof 0, at least .01 of the range) of the train runs of the target's
+    column j: same scenario, condition, metric, part and perturbation.
+
+    Parameters
+    ----------
+    **notebook
+        Those of `harness.predictor.Predictor`.
+
+    Notes
+    -----
+    It always answers. A column with one train run has that run's value as mean and the sd of all
+    train runs. A column without train runs is predicted as `predictors.global_mean.GlobalMean`
+    does: by all train runs of bounded metrics on the scale (value - lower) / (upper - lower), or,
+    if unbounded, by the runs of the same metric. Where there is none of these either, a bounded
+    metric is predicted uniform over its range, and only a target of an unbounded metric that the
+    train split has no run of is left out. An unbounded metric's sd is at least .001 of its mean.
+
+    It is the yardstick, so it is not updated by shown responses: its figures are equal at all k.
+    It fails by knowing nothing of the model, and the more so the more models differ.
+
+    Linear in runs and targets. `loo` is exact: moments without one run have a closed form.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from harness.data_splits import SequesteredTestSplit, TrainSplit
+    >>> runs = pd.DataFrame({"run": ["a", "b"], "scenario": ["s", "s"], "value": [0.4, 0.6]})
+    >>> targets = pd.DataFrame({"target": ["t1"], "scenario": ["s"]})
+    >>> train = TrainSplit(runs=runs.assign(lower=0, upper=1))
+    >>> test = SequesteredTestSplit(targets=targets.assign(lower=0, upper=1), k=0)
+    >>> mean, sd = ScenarioMean().predict(train, test)[0].normal
+    >>> round(mean, 3), round(sd, 3)
+    (0.5, 0.1)
+    """
+
+    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+
+    def __init__(self, **notebook: Any) -> None:
+        super().__init__(**notebook)
+        self._learned: TrainMoments | None = None
+
+    def fit(self, train_split: TrainSplit) -> None:
+        """Learn mean and sd of each column and of all."""
+        self._learned = TrainMoments.of(read_runs(train_split))
+
+    def predict(
+        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
+    ) -> list[RunPrediction]:
+        """Predict each target by its column."""
+        learned = self._learned or TrainMoments.of(read_runs(train_split))
+        targets = read_targets(sequestered_test_split)
+        return predictions(targets, scenario_priors(learned, targets))
+
+    def loo(self, train_split: TrainSplit) -> pd.DataFrame:
+        """Score each train run as if all but it had been the train split.
+
+        Returns
+        -------
+        DataFrame
+            ``run``; ``elpd_loo``, the log probability of its count, or the log density of a value
+            that is no count, in the metric's units; ``elpd_waic`` and ``pareto_k`` NaN;
+            ``method`` exact. The only run of an unbounded metric is left out.
+        """
+        runs = read_runs(train_split)
+        priors = [normal_prior(*without) for without in leave_each_out(runs)]
+        return loo_frame(runs, log_predictive(runs, priors))
+
+
+def scenario_priors(learned: TrainMoments, targets: Cells) -> list[Prior | None]:
+    """Give what `ScenarioMean` predicts: the fallback of all other methods."""
+    return [normal_prior(*moments) for moments in learned.of_each(targets)]
