@@ -67,7 +67,7 @@ slow: setup-dev
 	@$(BIN)/python -m pytest -q -m slow
 
 bench: setup-dev
-	@$(BIN)/python tests/bench/bench.py
+	@$(BIN)/python tests/bench/bench.py --write docs/bench.md
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md

@@ -76,12 +76,12 @@ def _metrics() -> list[dict[str, Any]]:
 
     return [
         {
-            "name": name,
+            "name": facts.name,
             "lower": facts.lower,
             "upper": facts.upper,
             "higher is better": facts.higher_is_better,
         }
-        for name, facts in listed_metrics()
+        for facts in listed_metrics()
     ]
 
 

@@ -95,7 +95,14 @@ class Channel:
         try:
             header = json.loads(self._exactly(size, deadline))
             sizes = [int(n) for n in header.pop("blobs")]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as err:
             raise Closed(f"not a message: {err}") from err
         if min(sizes, default=0) < 0 or sum(sizes) > MAX_BLOBS:
             raise TooLarge(f"{sum(sizes)} bytes")
@@ -107,8 +114,8 @@ class Channel:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimedOut
-            self._socket.settimeout(left)
             try:
+                self._socket.settimeout(left)
                 chunk = self._socket.recv(min(size - len(parts), 1 << 20))
             except TimeoutError as err:
                 raise TimedOut from err

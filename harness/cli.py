@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from suites.errors import BenchcastError, UsageError
+from suites.errors import UsageError
 
 if TYPE_CHECKING:
     from suites.suite import Suite
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.command_line = ["harness", *arguments]
     try:
         return int(options.run(options) or 0)
-    except BenchcastError as err:
+    except UsageError as err:
         if options.debug:
             raise
         print(f"harness: {err}", file=sys.stderr)
@@ -115,10 +115,12 @@ class _Version(argparse.Action):
 
 
 def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary.capitalize() + "."
+    )
     parser.set_defaults(run=run)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser  # type: ignore[no-any-return]
+    return parser
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -216,15 +218,16 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(rows)
         return 0
-    from rich.console import Console
     from rich.table import Table
+
+    from harness.console import console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in rows[0] if rows else ():
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in rows:
         table.add_row(*("" if v is None else str(v) for v in row.values()))
-    Console().print(table)
+    console().print(table)
     return 0
 
 

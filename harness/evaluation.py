@@ -7,6 +7,7 @@ and tables without truth.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -29,6 +30,8 @@ from suites.reading import read
 from suites.suite import Suite, require_runs
 
 ISOLATION: tuple[str, ...] = ("process", "none")
+
+_MENDABLE = ("ImportError", "ModuleNotFoundError", "TypeError", "UsageError")
 
 Progress = Callable[[str, int, int], None]
 
@@ -122,7 +125,7 @@ def evaluate(
                 )
             units = _units(record, recipe, held, all_folds, ks, described, timeout)
             threads = jobs if isolation == "process" else 1
-            for unit, result in _carry_out(units, workers.start, threads, report, record.count):
+            for unit, result in _carry_out(units, workers, threads, report, record.count):
                 record.add(unit, result, folder)
         record.write(folder)
         shutil.rmtree(work)
@@ -209,12 +212,32 @@ def _describe(workers: Pool | Local, spec: Spec, timeout: float | None) -> dict[
             worker.call(spec.load_message(), timeout=timeout)
             header, _ = worker.call({"call": "describe"}, timeout=timeout)
         except CallFailed as err:
-            if str(err).startswith(("ImportError", "ModuleNotFoundError", "TypeError")):
+            if str(err).startswith(_MENDABLE):
                 raise UsageError(f"cannot make the predictor {spec.text}: {err}.") from err
             return {"error": err.status, "message": str(err)}
         except WorkerLost as err:
             return {"error": err.status, "message": str(err)}
+    if not _is_description(header):
+        return {"error": "failed", "message": "what its process said of it cannot be read"}
     return header
+
+
+def _is_description(header: dict[str, Any]) -> bool:
+    """Check what a worker said of a class: its process may have written anything."""
+
+    def words(value: Any) -> bool:
+        return value is None or (
+            isinstance(value, list) and all(isinstance(word, str) for word in value)
+        )
+
+    return (
+        header.get("kind") in ("run", "instance")
+        and words(header.get("needs", 0))
+        and words(header.get("tasks", 0))
+        and isinstance(header.get("min_k"), int)
+        and all(isinstance(header.get(key, 0), str | None) for key in ("summary", "code_hash"))
+        and isinstance(header.get("class"), str)
+    )
 
 
 def _units(
@@ -237,7 +260,7 @@ def _units(
 
 def _carry_out(
     units: Iterator[Unit],
-    start: Callable[[str], Any],
+    workers: Pool | Local,
     jobs: int,
     report: Progress,
     total: int,
@@ -246,24 +269,24 @@ def _carry_out(
     done = 0
     if jobs == 1:
         for unit in units:
-            yield unit, unit.run(start)
+            yield unit, unit.run(workers.start)
             report("predicting", done := done + 1, total)
         return
     with ThreadPoolExecutor(jobs) as threads:
         running: dict[Future[UnitResult], Unit] = {}
         try:
             while True:
-                while len(running) < jobs and (unit := next(units, None)) is not None:
-                    running[threads.submit(unit.run, start)] = unit
+                for unit in itertools.islice(units, jobs - len(running)):
+                    running[threads.submit(unit.run, workers.start)] = unit
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield running.pop(future), future.result()
                     report("predicting", done := done + 1, total)
-        finally:
-            for future in running:
-                future.cancel()
+        except BaseException:  # an interrupt: do not wait for what hangs
+            workers.abort()
+            raise
 
 
 def _named(report: Progress, what: str) -> Callable[[int, int], None]:

@@ -6,6 +6,7 @@ Only the parent has a `HeldOut`; predictors get folders and tables that it makes
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ class HeldOut:
         self.runs = self._write_responses(progress)
         self.has_responses = any(self.instances.values())
         self.has_frames = frames and self._write_frames()
-        self.facts = {row.target: _facts(row, self.instances) for row in self.runs.itertuples()}
+        self.facts: dict[str, TargetFacts] = {
+            str(row.target): _facts(row, self.instances) for row in self.runs.itertuples()
+        }
 
     # -- shards ----------------------------------------------------------------------------------
 
@@ -101,9 +104,8 @@ class HeldOut:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        described = {
-            (row["run"], target_id(row)): row for row in self.suite.runs.to_dict("records")
-        }
+        rows: list[dict[str, Any]] = self.suite.runs.to_dict("records")  # type: ignore[assignment]
+        described = {(str(row["run"]), target_id(row)): row for row in rows}
         for done, run in enumerate(self.suite.by_run, start=1):
             tables = []
             for entry, table in self.suite.responses_of(run):
@@ -204,6 +206,8 @@ class HeldOut:
         test = self.runs[fold.test].reset_index(drop=True)
         train = self.runs[~fold.test].reset_index(drop=True)
         train_runs = train.drop(columns="target")
+        # the source's name, not its place: where it lies is where the truth lies
+        train_runs["source"] = train_runs["source"].map(os.path.basename).astype("string")
         targets = test[["target", *TARGET_COLUMNS]].copy()
         targets["instances"] = [self.instances[t] for t in test["target"]]
         tables = (["responses"] if self.has_responses else []) + (
@@ -251,7 +255,8 @@ class FoldView:
         self._held = held
         self._task = task
         self._rows: list[dict[str, Any]] = [
-            {key: _none(value) for key, value in row.items()} for row in test.to_dict("records")
+            {str(key): _none(value) for key, value in row.items()}
+            for row in test.to_dict("records")
         ]
         self.fold = fold
         self.path = folder.path

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.console import console
 from suites.errors import UsageError, unknown_name
 from suites.reader import FRAMES
 from suites.suite import Suite
@@ -52,36 +53,34 @@ def listing(suite: Suite, runs: pd.DataFrame | None = None) -> dict[str, Any]:
 
 def print_listing(content: dict[str, Any]) -> None:
     """Print what `listing` gathered: scenarios, the grid, the problems."""
-    from rich.console import Console
-
-    console = Console()
+    out = console()
     runs = content["runs"]
     models = sorted({row["model"] for row in runs})
     by_scenario: dict[str, list[dict[str, Any]]] = {}
     for row in runs:
         by_scenario.setdefault(row["scenario"], []).append(row)
-    console.print(_scenario_table(by_scenario))
+    out.print(_scenario_table(by_scenario))
     cells = {(row["model"], row["scenario"]) for row in runs}
-    console.print(
+    out.print(
         f"{len(runs)} runs: {len(models)} models × {len(by_scenario)} scenarios, "
         f"{len(cells)} of {len(models) * len(by_scenario)} cells filled."
     )
-    grid = _grid(models, by_scenario, console.width)
+    grid = _grid(models, by_scenario, out.width)
     if grid is not None:
-        console.print(grid)
+        out.print(grid)
     recomputed = [r for r in runs if r["recomputed"] is not None]
     if recomputed:
-        console.print(f"{len(recomputed)} values recomputed from their responses.")
+        out.print(f"{len(recomputed)} values recomputed from their responses.")
     for note in content["notes"]:
-        console.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False)
     problems = content["problems"]
-    console.print(f"{len(problems)} problems" + (":" if problems else "."))
+    out.print(f"{len(problems)} problems" + (":" if problems else "."))
     for row in problems[:50]:
         where = row["run"] or row["file"] or row["source"]
         hint = f" ({row['hint']})" if row["hint"] else ""
-        console.print(f"  {where}: {row['message']}{hint} [{row['code']}]", markup=False)
+        out.print(f"  {where}: {row['message']}{hint} [{row['code']}]", markup=False)
     if len(problems) > 50:
-        console.print(f"  … and {len(problems) - 50} more; --json lists all.")
+        out.print(f"  … and {len(problems) - 50} more; --json lists all.")
 
 
 def _scenario_table(by_scenario: dict[str, list[dict[str, Any]]]) -> Any:

@@ -29,6 +29,9 @@ class Local:
         random.setstate(self._random[0])
         np.random.set_state(self._random[1])  # noqa: NPY002
 
+    def abort(self) -> None:
+        """Nothing runs beside this process, so there is nothing to end."""
+
     def start(self, name: str) -> LocalSession:
         """Start a session."""
         return LocalSession()

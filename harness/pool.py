@@ -87,6 +87,11 @@ class Pool:
             self._process.kill()
             self._process.wait()
 
+    def abort(self) -> None:
+        """End the server and all its workers at once; calls under way fail."""
+        if self._process is not None:
+            self._process.kill()
+
     def start(self, name: str) -> Worker:
         """Start a worker; what it prints goes to ``<log>/<name>.log``."""
         ours, theirs = socket.socketpair()

@@ -20,11 +20,17 @@ from harness.prediction import RunPrediction
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 COLUMNS: tuple[str, ...] = ("target", "output_type", "output_type_id", "value")
 
 LEAST_PROBABILITY = 1e-9
 """Probabilities of counts below this are not stored; what is left is scaled to sum to 1."""
+
+_LIKE_A_PREDICTION = ("mean", "stddev", "run_spec_name", "perturbation", "distribution")
+
+MOST_UNKNOWN = 1000
+"""How many predictions of nothing that was asked for are listed one by one."""
 
 
 @dataclass
@@ -72,16 +78,22 @@ def encode(predictions: Iterable[Any], targets: pd.DataFrame) -> Answer:
     index = _Index(targets)
     found: dict[str, list[RunPrediction]] = {}
     status: dict[str, tuple[str, str]] = {}
+    unknown: dict[str, str] = {}
     for prediction in predictions:
-        if not all(hasattr(prediction, name) for name in ("mean", "stddev", "run_spec_name")):
+        if not all(hasattr(prediction, name) for name in _LIKE_A_PREDICTION):
             raise TypeError(
                 f"predict must return RunPrediction objects, not {type(prediction).__name__}"
             )
         target, why = index.resolve(prediction)
         if target is None:
-            status[f"unknown: {why}"[:300]] = ("unknown", f"no target is {why}")
+            unknown.setdefault(f"unknown: {why}"[:300], f"no target is {why}"[:2000])
         else:
             found.setdefault(target, []).append(prediction)
+    listed = list(unknown.items())[:MOST_UNKNOWN]
+    status.update({name: ("unknown", message) for name, message in listed})
+    if len(unknown) > MOST_UNKNOWN:
+        more = f"{len(unknown) - MOST_UNKNOWN} more predictions of nothing that was asked for"
+        status["unknown: more"] = ("unknown", more)
     writer = _Writer()
     for target in index.order:
         given = found.get(target, [])
@@ -149,43 +161,17 @@ class _Writer:
     def __init__(self) -> None:
         self.targets: list[tuple[str, int]] = []
         self.types: list[tuple[str, int]] = []
-        self.ids: list[np.ndarray] = []
-        self.values: list[np.ndarray] = []
+        self.ids: list[NDArray[Any]] = []
+        self.values: list[NDArray[Any]] = []
 
-    def add(self, target: str, p: RunPrediction) -> None:
-        kind = p.distribution
-        if kind is None:
-            if p.mean is None:
-                raise InvalidPrediction("it has neither a mean nor a distribution")
-            if p.stddev:
-                ids, values, kind = ["mean", "sd"], [float(p.mean), float(p.stddev)], "normal"
-            else:
-                ids, values, kind = [""], [float(p.mean)], "mean"
-        elif kind == "pmf":
-            pmf = np.asarray(p.pmf, dtype=float)
-            if pmf.ndim != 1:
-                raise InvalidPrediction(f"pmf must be a row of numbers, got shape {pmf.shape}")
-            kept = np.flatnonzero(~(np.abs(pmf) < LEAST_PROBABILITY))
-            last = np.array([len(pmf) - 1])  # the last count is kept: it tells the length
-            kept = np.union1d(kept, last)
-            ids, values = kept, pmf[kept]
-        elif kind == "samples":
-            values = np.asarray(p.samples, dtype=float).ravel()
-            ids, kind = np.arange(len(values)), "joint_sample" if p.joint else "sample"
-        elif kind == "quantiles":
-            pairs = sorted((float(k), float(v)) for k, v in dict(p.quantiles or {}).items())
-            ids, values, kind = [repr(k) for k, _ in pairs], [v for _, v in pairs], "quantile"
-        else:
-            names = ("mean", "sd") if kind == "normal" else ("a", "b")
-            given = tuple(getattr(p, kind))
-            if len(given) != 2:
-                raise InvalidPrediction(f"{kind} takes two numbers, got {len(given)}")
-            ids, values = list(names), [float(v) for v in given]
-        array = np.asarray(values, dtype=float)
-        self.targets.append((target, len(array)))
-        self.types.append((kind, len(array)))
-        self.ids.append(np.asarray(ids))
-        self.values.append(array)
+    def add(self, target: str, prediction: RunPrediction) -> None:
+        kind, ids, values = _numbers(prediction)
+        if not len(values):
+            raise InvalidPrediction(f"its {kind} is empty")
+        self.targets.append((target, len(values)))
+        self.types.append((kind, len(values)))
+        self.ids.append(ids)
+        self.values.append(values)
 
     def table(self, order: list[str]) -> pa.Table:
         import pyarrow as pa
@@ -202,6 +188,40 @@ class _Writer:
         )
 
 
+def _numbers(p: RunPrediction) -> tuple[str, NDArray[Any], NDArray[np.float64]]:
+    """Give a prediction's output type, the ids of its numbers (whole, or text), the numbers."""
+    kind = p.distribution
+    if kind is None:
+        if p.mean is None:
+            raise InvalidPrediction("it has neither a mean nor a distribution")
+        if p.stddev:
+            return "normal", np.array(["mean", "sd"]), _floats([p.mean, p.stddev])
+        return "mean", np.array([""]), _floats([p.mean])
+    given: Any = getattr(p, kind)
+    if kind == "pmf":
+        pmf = _floats(given)
+        kept = np.flatnonzero(~(np.abs(pmf) < LEAST_PROBABILITY))
+        kept = np.union1d(kept, np.arange(len(pmf))[-1:])  # the last tells the length
+        return "pmf", kept, pmf[kept]
+    if kind == "samples":
+        draws = _floats(given)
+        return "joint_sample" if p.joint else "sample", np.arange(len(draws)), draws
+    if kind == "quantiles":
+        pairs = sorted((float(level), float(value)) for level, value in dict(given).items())
+        levels = np.array([repr(level) for level, _ in pairs])
+        return "quantile", levels, _floats([value for _, value in pairs])
+    if len(given) != 2:
+        raise InvalidPrediction(f"{kind} takes two numbers, got {len(given)}")
+    return kind, np.array(["mean", "sd"] if kind == "normal" else ["a", "b"]), _floats(given)
+
+
+def _floats(numbers: Any) -> NDArray[np.float64]:
+    array = np.asarray(numbers, dtype=np.float64)
+    if array.ndim != 1:
+        raise InvalidPrediction(f"a row of numbers is needed, got shape {array.shape}")
+    return array
+
+
 def _repeated(words: list[tuple[str, int]]) -> pa.DictionaryArray:
     import pyarrow as pa
 
@@ -214,7 +234,7 @@ def _repeated(words: list[tuple[str, int]]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(flat), pa.array(names, pa.string()))
 
 
-def _ids(blocks: list[np.ndarray]) -> pa.DictionaryArray:
+def _ids(blocks: list[NDArray[Any]]) -> pa.DictionaryArray:
     import pyarrow as pa
 
     numbers = [b for b in blocks if b.dtype.kind in "iu"]
@@ -317,10 +337,10 @@ def decode(
 
 def _parts(
     kind: str,
-    id_codes: np.ndarray,
+    id_codes: NDArray[Any],
     ids: list[str],
-    numbers: np.ndarray,
-    values: np.ndarray,
+    numbers: NDArray[Any],
+    values: NDArray[Any],
     n: int | None,
 ) -> dict[str, Any]:
     if kind == "pmf":
@@ -353,7 +373,7 @@ def _parts(
     raise InvalidPrediction(f"output type {kind!r} with ids {sorted(given)[:4]}")
 
 
-def _words(table: pa.Table, column: str) -> tuple[list[str], np.ndarray]:
+def _words(table: pa.Table, column: str) -> tuple[list[str], NDArray[Any]]:
     import pyarrow as pa
 
     array = table.column(column).combine_chunks()

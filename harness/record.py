@@ -126,7 +126,10 @@ class Record:
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
         self._parquet(folder, "timings", self._timings())
         text = json.dumps(self._manifest(), indent=2, ensure_ascii=False, default=str)
-        (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        # what predictors say may hold halves of characters: these stay escapes of JSON
+        (folder / "manifest.json").write_text(
+            text + "\n", encoding="utf-8", errors="backslashreplace"
+        )
 
     def _parquet(self, folder: Path, name: str, table: pa.Table) -> None:
         import pyarrow.parquet as pq
@@ -404,11 +407,11 @@ class _Rows:
 
         out: dict[str, Any] = {}
         for name, column in zip(self._names, self._columns, strict=True):
-            numbers = np.frombuffer(column, dtype=column.typecode) if len(column) else []
+            numbers = np.frombuffer(column, dtype=column.typecode) if column else np.empty(0)
             if name in self._WORDS:
                 codes = np.asarray(numbers, dtype=np.int32)
                 indices = pa.array(codes, mask=codes < 0)
-                words = pa.array(list(self._codes[name]), pa.string())
+                words = pa.array([_utf8(word) for word in self._codes[name]], pa.string())
                 out[name] = pa.DictionaryArray.from_arrays(indices, words)
             elif name == "imputed":
                 out[name] = pa.array(np.asarray(numbers, dtype=bool))
@@ -429,6 +432,11 @@ def demo_note(suite: Suite) -> str | None:
             "Their ranking says nothing about real ones."
         )
     return None
+
+
+def _utf8(word: str) -> str:
+    """Escape halves of characters, which predictors may write and files cannot hold."""
+    return word.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _word(word: str, n: int) -> pa.DictionaryArray:

@@ -87,6 +87,7 @@ def _become_worker(descriptor: int, log: str) -> None:
     code = 1
     try:
         os.setsid()
+        _die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -112,6 +113,15 @@ def _become_worker(descriptor: int, log: str) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code & 0xFF)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when the server ends, hung or not."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,8 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
         else:
             columns[field.name] = pd.Series(column.to_numpy())
     index = table.column(_INDEX).to_numpy()
-    frame = pd.DataFrame(columns, columns=[f.name for f in table.schema if f.name != _INDEX])
+    names = pd.Index([f.name for f in table.schema if f.name != _INDEX], dtype=object)
+    frame = pd.DataFrame(columns, columns=names)
     if not len(frame.columns):
         return pd.DataFrame(index=index)
     frame.index = pd.Index(index)

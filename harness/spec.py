@@ -58,7 +58,10 @@ class Spec:
     @cached_property
     def settings_hash(self) -> str:
         """Twelve hexadecimal digits of the settings, whatever their order."""
-        text = json.dumps(dict(self.settings), sort_keys=True, default=repr)
+        try:
+            text = json.dumps(dict(self.settings), sort_keys=True, default=repr)
+        except TypeError:  # a mapping whose keys cannot be sorted
+            text = _settings_text(self.settings)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def load_message(self) -> dict[str, Any]:
@@ -185,14 +188,17 @@ def _split_settings(text: str) -> tuple[str, dict[str, Any]]:
     home, call = text[:start], text[start:]
     try:
         node = ast.parse(f"f{call}", mode="eval").body
-        if not isinstance(node, ast.Call) or node.args:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise ValueError("more than one pair of brackets")
+        if node.args or any(keyword.arg is None for keyword in node.keywords):
             raise ValueError("settings are given by name")
-        settings = {}
+        settings: dict[str, Any] = {}
         for keyword in node.keywords:
-            if keyword.arg is None:
-                raise ValueError("settings are given by name")
+            assert keyword.arg is not None
+            if keyword.arg in settings:
+                raise ValueError(f"{keyword.arg} is given twice")
             settings[keyword.arg] = ast.literal_eval(keyword.value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as err:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as err:
         raise UsageError(
             f"cannot read the settings of {text!r} ({err}): write Name(a=1, b='x') with plain "
             "numbers, strings, lists."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -110,12 +111,31 @@ def _checked(raw: dict[str, Any], where: str) -> Task:
         if key in raw:
             raw[key] = tuple(raw[key]) if isinstance(raw[key], list) else (raw[key],)
     task = Task(**raw)
+    for key, wrong in _wrong_kinds(task):
+        if wrong:
+            raise UsageError(f"task {where}: {key} must be {wrong}, got {getattr(task, key)!r}.")
     for column in task.hold_out:
         if column not in COLUMNS:
             raise UsageError(f"task {where}: {unknown_name('column', str(column), COLUMNS)}")
     if task.information not in INFORMATION:
-        error = unknown_name("information set", task.information, INFORMATION)
+        error = unknown_name("information set", str(task.information), INFORMATION)
         raise UsageError(f"task {where}: {error}")
     if task.predicts not in ("run", "instance"):
         raise UsageError(f"task {where}: predicts must be run or instance.")
     return task
+
+
+def _wrong_kinds(task: Task) -> Iterator[tuple[str, str]]:
+    """Give each key of which a wrong kind of value does harm, with what it must be, or ''."""
+    for key in ("summary", "reference"):
+        yield key, "" if isinstance(getattr(task, key), str) else "text"
+    yield "hold_out", "" if task.hold_out else "at least one column"
+    yield "folds", "" if _whole(task.folds, least=1) else "a whole number of at least 1"
+    for key in ("k", "seeds"):
+        numbers = getattr(task, key)
+        right = numbers and all(_whole(number, least=0) for number in numbers)
+        yield key, "" if right else "whole numbers of at least 0"
+
+
+def _whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

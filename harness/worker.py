@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import random
 import resource
@@ -57,7 +58,12 @@ class Session:
             self.predictor = instance
             return {}
         cls = instance if instance is not None else load_class(spec)
-        self.predictor = cls(**ast.literal_eval(spec["settings"]))
+        settings = ast.literal_eval(spec["settings"])
+        try:
+            self.predictor = cls(**settings)
+        except TypeError as err:
+            known = ", ".join(settings_of(cls)) or "none"
+            raise TypeError(f"{err}; its settings are: {known}") from err
         return {}
 
     def describe(self) -> dict[str, Any]:
@@ -89,7 +95,7 @@ class Session:
 
     def predict(
         self, k: int, seed: int, shown: bytes | None, state: bytes | None
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, tuple[str, str]], bytes]:
         """Predict the fold's targets with k shown responses each.
 
         Parameters
@@ -125,7 +131,7 @@ class Session:
         # a predictor without fit learns in predict; each k starts from the same train split
         train = self.train if hasattr(self.predictor, "fit") else folder.train_split()
         answer = encode(self.predictor.predict(train, test), targets)
-        return {"status": answer.status}, to_bytes(answer.table)
+        return answer.status, to_bytes(answer.table)
 
     def loo(self) -> bytes:
         """Let the predictor leave out each train run in turn."""
@@ -201,6 +207,27 @@ def load_class(spec: dict[str, Any]) -> Any:
     return value
 
 
+def settings_of(cls: type) -> list[str]:
+    """Give the names of a class's settings: what its constructors take, but for MAGNET's own.
+
+    Examples
+    --------
+    >>> from predictors.kernel_ridge import KernelRidge
+    >>> settings_of(KernelRidge)
+    ['ridge']
+    """
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base not in (Predictor, object):
+            for name, parameter in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]
+                if name != "self" and parameter.kind not in (
+                    parameter.VAR_KEYWORD,
+                    parameter.VAR_POSITIONAL,
+                ):
+                    names[name] = None
+    return list(names)
+
+
 def code_hash(cls: type) -> str | None:
     """Hash the file that a class is defined in; None where it has none."""
     try:
@@ -263,8 +290,8 @@ def _predict(
     rest = list(blobs)
     shown = rest.pop(0) if message["shown"] else None
     state = rest.pop(0) if message["state"] else None
-    header, table = session.predict(message["k"], message["seed"], shown, state)
-    return header, [table]
+    status, table = session.predict(message["k"], message["seed"], shown, state)
+    return {}, [table, json.dumps(status).encode()]
 
 
 def _frame(data: bytes) -> Any:

@@ -54,6 +54,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    near = near or [n for n in names if name and name.lower() in n.lower()][:2]
     hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
     shown = ", ".join(names[:30]) + (f", … ({len(names)} in all)" if len(names) > 30 else "")
     return UsageError(f"unknown {kind} {name!r}{hint} Known: {shown or 'none'}.")

@@ -133,3 +133,15 @@ def known_metric(name: str) -> MetricFacts:
     if facts is None and (best := _BEST_OF.match(name)):
         facts = _WHOLE.get(best.group(1))
     return MetricFacts(name, *facts) if facts is not None else MetricFacts(name)
+
+
+def listed_metrics() -> list[MetricFacts]:
+    """List all metrics that something is known of, by name or by regular expression.
+
+    Examples
+    --------
+    >>> [facts.upper for facts in listed_metrics() if facts.name == "Helpfulness"]
+    [5.0]
+    """
+    whole = [MetricFacts(name, *facts) for name, facts in _WHOLE.items()]
+    return whole + [MetricFacts(pattern.pattern, *facts) for pattern, facts in _PATTERNS]

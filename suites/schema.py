@@ -200,9 +200,10 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     import pyarrow as pa
 
     string = pd.StringDtype("pyarrow")
-    return table.unify_dictionaries().to_pandas(
+    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(
         types_mapper=lambda t: string if pa.types.is_string(t) else None
     )
+    return frame
 
 
 def frame_of(columns: tuple[Column, ...], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

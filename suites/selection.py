@@ -63,12 +63,13 @@ class Selection:
     def keeps(self, model: str, scenario: str) -> bool:
         """Say whether the globs keep a run of this model on this scenario."""
         return (
-            (not self.models or _matches(model, self.models))
-            and (not self.scenarios or _matches(scenario, self.scenarios))
-            and not _matches(model, self.exclude_models)
-            and not _matches(scenario, self.exclude_scenarios)
+            (not self.models or matches(model, self.models))
+            and (not self.scenarios or matches(scenario, self.scenarios))
+            and not matches(model, self.exclude_models)
+            and not matches(scenario, self.exclude_scenarios)
         )
 
 
-def _matches(name: str, globs: Sequence[str]) -> bool:
+def matches(name: str, globs: Sequence[str]) -> bool:
+    """Say whether a name is one of these, or matches one of these globs."""
     return any(name == glob or fnmatch.fnmatchcase(name, glob) for glob in globs)

@@ -12,7 +12,7 @@ from suites.errors import UsageError, unknown_name
 from suites.problem import Problem, ProblemLog
 from suites.reader import FRAMES, Figure, Reader, RunDescription
 from suites.schema import RUNS, arrow_schema, frame_of, to_pandas
-from suites.selection import Selection
+from suites.selection import Selection, matches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +78,7 @@ class Suite:
     @cached_property
     def entries(self) -> list[Entry]:
         """The selected runs, one `Entry` each, sorted by cell and rerun."""
+        self._check_names()
         chosen: list[tuple[Reader, RunDescription, Figure]] = []
         for reader, run in self._described:
             if not self.selection.keeps(run.model, run.scenario):
@@ -294,6 +295,27 @@ class Suite:
 
     def _report(self, run: RunDescription, code: str, message: str) -> None:
         self._problems.add(Problem(run.source, run.run, None, None, code, message))
+
+    def _check_names(self) -> None:
+        """Refuse names of the selection that nothing has: a slip must not pass as a choice."""
+        if not self._described:
+            return
+        wanted = self.selection
+        runs = [run for _, run in self._described]
+        models, scenarios = {run.model for run in runs}, {run.scenario for run in runs}
+        for globs, kind, known in (
+            ((*wanted.models, *wanted.exclude_models), "model", models),
+            ((*wanted.scenarios, *wanted.exclude_scenarios), "scenario", scenarios),
+        ):
+            for glob in globs:
+                if not any(matches(name, [glob]) for name in known):
+                    raise unknown_name(kind, glob, known)
+        metrics = {figure.metric for run in runs for figure in run.figures}
+        if wanted.metric not in ("main", "*") and wanted.metric not in metrics:
+            raise unknown_name("metric", wanted.metric, metrics)
+        conditions = {run.condition for run in runs}
+        if wanted.condition is not None and wanted.condition not in conditions:
+            raise unknown_name("condition", wanted.condition, conditions)
 
     def _reruns(self, chosen: list[tuple[Reader, RunDescription, Figure]]) -> list[Entry]:
         cells: dict[tuple[str, ...], list[tuple[Reader, RunDescription, Figure]]] = {}
