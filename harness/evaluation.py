@@ -11,6 +11,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -297,14 +298,22 @@ def _sequence(value: Sequence[int] | int) -> Sequence[int]:
     return [value] if isinstance(value, int) else value
 
 
+class _Temporary:
+    """A folder that is removed when the last one who keeps it is gone, or at the end."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="benchcast-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _folder(
     out: str | Path | None, overwrite: bool
-) -> Iterator[tuple[Path, Path, tempfile.TemporaryDirectory[str] | None]]:
+) -> Iterator[tuple[Path, Path, _Temporary | None]]:
     """Give a folder to work in, where it goes when all is done, and what keeps it alive."""
     if out is None:
-        keep = tempfile.TemporaryDirectory(prefix="benchcast-")
-        path = Path(keep.name) / "results"
+        keep = _Temporary()
+        path = keep.path / "results"
         path.mkdir()
         yield path, path, keep
         return

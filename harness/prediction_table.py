@@ -27,7 +27,7 @@ COLUMNS: tuple[str, ...] = ("target", "output_type", "output_type_id", "value")
 LEAST_PROBABILITY = 1e-9
 """Probabilities of counts below this are not stored; what is left is scaled to sum to 1."""
 
-_LIKE_A_PREDICTION = ("mean", "stddev", "run_spec_name", "perturbation", "distribution")
+_LIKE_A_PREDICTION = ("mean", "stddev", "run_spec_name", "perturbation")
 
 MOST_UNKNOWN = 1000
 """How many predictions of nothing that was asked for are listed one by one."""

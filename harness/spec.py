@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -151,11 +152,19 @@ def spec_of(predictor: Any) -> Spec:
     value = f"{cls.__module__}:{cls.__qualname__}"
     known = {v: n for n, v in registered().items()}
     name = known.get(value, cls.__name__) + _settings_text(settings)
-    portable = cls.__module__ != "__main__" and "<locals>" not in cls.__qualname__
+    portable = cls.__module__ != "__main__" and _found_by_name(cls)
     instance = None if portable else (predictor if not inspect.isclass(predictor) else cls)
     return Spec(
         name, cls.__module__ if portable else None, None, cls.__qualname__, settings, instance
     )
+
+
+def _found_by_name(cls: type) -> bool:
+    """Whether a worker that imports the class's module would find the class."""
+    found: Any = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is cls
 
 
 def unique_names(specs: Iterable[Spec]) -> list[Spec]:

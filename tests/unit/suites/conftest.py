@@ -1,0 +1,103 @@
+"""The demo data, unpacked once per session; the real data, where they are at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from suites.helm.objects import HelmOutputs
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep the tests out of the user's cache, unless a shared one is named."""
+    if os.environ.get("BENCHCAST_CACHE"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCHCAST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def demo() -> HelmOutputs:
+    return HelmOutputs.demo()
+
+
+@pytest.fixture(scope="session")
+def shared_helm(tmp_path_factory):
+    """Give a function that unpacks one archive of real HELM runs, or skips."""
+    home = Path(os.environ.get("BENCHCAST_SHARED") or ROOT.parent / "shared")
+    unpacked: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        archive = home / "data" / "helm-real" / f"{name}.tar.zst"
+        if not archive.is_file():
+            pytest.skip(f"real HELM runs are not here: no {archive} (set BENCHCAST_SHARED)")
+        if name not in unpacked:
+            import zstandard
+
+            folder = tmp_path_factory.mktemp(name)
+            reader = zstandard.ZstdDecompressor(max_window_size=2**27)
+            with (
+                archive.open("rb") as file,
+                reader.stream_reader(file) as stream,
+                tarfile.open(fileobj=stream, mode="r|") as tar,
+            ):
+                tar.extractall(folder, filter="data")
+            unpacked[name] = folder / name if (folder / name).is_dir() else folder
+        return unpacked[name]
+
+    return get
+
+
+SPEC = {
+    "name": "toy:model=acme_one",
+    "scenario_spec": {"class_name": "helm.benchmark.scenarios.toy_scenario.ToyScenario"},
+    "adapter_spec": {"method": "generation", "model": "acme/one"},
+    "groups": ["toy"],
+}
+
+
+def stat(name="exact_match", value=1.0, count=1, **context):
+    name = {"name": name, "split": "test", **context}
+    if count == 0:
+        return {"name": name, "count": 0, "sum": 0, "sum_squared": 0}
+    return {"name": name, "count": count, "sum": value * count, "mean": value}
+
+
+@pytest.fixture
+def make_run():
+    """Give a function that writes a run folder; contents given replace those of a tiny run."""
+
+    def make(folder: Path, spec=None, stats=None, records=None, state=None) -> Path:
+        folder.mkdir(parents=True)
+        instance = {"instance": {"id": "id0", "input": {"text": "q"}}, "train_trial_index": 0}
+        whole = {
+            "run_spec.json": {**SPEC, **(spec or {})},
+            "scenario.json": {"name": "toy", "description": "", "tags": []},
+            "stats.json": stats if stats is not None else [stat(), stat("num_instances", 1.0)],
+            "per_instance_stats.json": records
+            if records is not None
+            else [{"instance_id": "id0", "train_trial_index": 0, "stats": [stat()]}],
+            "scenario_state.json": state
+            if state is not None
+            else {"adapter_spec": {"method": "generation"}, "request_states": [instance]},
+        }
+        for file, content in whole.items():
+            text = content if isinstance(content, str) else json.dumps(content)
+            (folder / file).write_text(text)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def make_stat():
+    return stat
