@@ -56,8 +56,8 @@ class Suite:
     --------
     >>> import suites
     >>> suite = suites.read(suites.HelmOutputs.demo().suites()[0])
-    >>> suite.runs[["model", "metric", "part", "value"]].iloc[0].tolist()
-    ['fir/fir-1b', 'exact_match', 'test', 0.5]
+    >>> suite.runs[["model", "metric", "part"]].iloc[0].tolist()
+    ['fir/fir-1b', 'exact_match', 'test']
     >>> len(suite), len(suite.responses())
     (4, 24)
     """
