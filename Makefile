@@ -72,13 +72,21 @@ bench: setup-dev
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
 
-$(VENV)-magnet/.ready: | $(VENV)/.made
-	@$(BIN)/python -m venv $(VENV)-magnet
-	@$(VENV)-magnet/bin/python -m pip install -q --disable-pip-version-check aiq-magnet==0.1.0
+# HELM without its dependencies: its data classes and schemas need only these.
+ORIGINALS := $(VENV)-originals
+HELM_NEEDS := zstandard colorlog filelock tqdm pyhocon sqlitedict retrying Mako 'dacite~=1.6' 'cattrs~=22.2'
+
+$(ORIGINALS)/.ready: | $(VENV)/.made
+	@$(BIN)/python -m venv $(ORIGINALS)
+	@$(ORIGINALS)/bin/python -m pip install -q --disable-pip-version-check \
+	  aiq-magnet==0.1.0 'pandas<3' $(HELM_NEEDS)
+	@$(ORIGINALS)/bin/python -m pip install -q --disable-pip-version-check --no-deps crfm-helm==0.5.16
 	@touch $@
 
-conformance: setup-dev $(VENV)-magnet/.ready
-	@BENCHCAST_MAGNET_PYTHON=$(VENV)-magnet/bin/python $(BIN)/python -m pytest -q -rA tests/conformance
+conformance: setup-dev $(ORIGINALS)/.ready
+	@BENCHCAST_MAGNET_PYTHON=$(abspath $(ORIGINALS))/bin/python \
+	  BENCHCAST_HELM_SCHEMAS=$$(echo $(abspath $(ORIGINALS))/lib/python3.*/site-packages/helm/benchmark) \
+	  $(BIN)/python -m pytest -q -s tests/conformance
 
 clean:
-	@rm -rf $(VENV) $(VENV)-magnet demo-results demo-site
+	@rm -rf $(VENV) $(ORIGINALS) demo-results demo-site
