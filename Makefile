@@ -49,7 +49,7 @@ demo: setup
 	@$(BIN)/leaderboard build demo-results --out demo-site
 
 test: setup-dev
-	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not science"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not science"
 
 check: setup-dev
 	@$(BIN)/ruff format --check -q .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import selectors
 import socket
 import struct
 import time
@@ -107,6 +108,15 @@ class Channel:
         if min(sizes, default=0) < 0 or sum(sizes) > MAX_BLOBS:
             raise TooLarge(f"{sum(sizes)} bytes")
         return header, [self._exactly(n, deadline) for n in sizes]
+
+    def is_ready(self, timeout: float) -> bool:
+        """Wait until there is something to receive, or the other side is gone, or time is up."""
+        with selectors.DefaultSelector() as selector:
+            try:
+                selector.register(self._socket, selectors.EVENT_READ)
+            except ValueError as err:
+                raise Closed(str(err)) from err
+            return bool(selector.select(max(timeout, 0.0)))
 
     def _exactly(self, size: int, deadline: float | None) -> bytes:
         parts = bytearray()

@@ -185,10 +185,8 @@ def _read(options: argparse.Namespace) -> Suite:
     return suite
 
 
-def _say(suite: Suite) -> None:
-    """Say aloud, on stderr, what was decided and what could not be read."""
-    for note in suite.notes:
-        print(f"note: {note}", file=sys.stderr)
+def _say_problems(suite: Suite) -> None:
+    """Say aloud, on stderr, what could not be read."""
     problems = suite.problems
     for _, row in problems.head(5).iterrows():
         where = row["run"] if isinstance(row["run"], str) else row["file"]
@@ -263,7 +261,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from harness.spec import registered
 
     suite = _read(options)
-    _say(suite)
+    _say_problems(suite)
     predictors: list[str] = []
     for text in options.predictor or ["all"]:
         predictors += list(registered()) if text == "all" else [text]
@@ -283,6 +281,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             command=options.command_line,
             progress=bar,
         )
+    for note in suite.notes:
+        print(f"note: {note}", file=sys.stderr)
     if options.json:
         _print_json({"out": str(results.path), "ranking": records(results.ranking())})
         return 0

@@ -106,7 +106,7 @@ def evaluate(
     ks = check_k(recipe.k if k is None else _sequence(k))
     seed_list = list(recipe.seeds if seeds is None else _sequence(seeds))
     specs = _specs(predictors, recipe)
-    _check(isolation, jobs, specs)
+    _check(isolation, jobs, seed_list, timeout, specs)
     suite = sources if isinstance(sources, Suite) else read(sources)
     require_runs(suite, "evaluate")
     report = progress or (lambda what, done, total: None)
@@ -118,6 +118,7 @@ def evaluate(
             described = {spec.name: _describe(workers, spec, timeout) for spec in specs}
             frames = any("frames" in _needs(d) for d in described.values())
             held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
+            ks = _possible(ks, held)
             all_folds = held.folds(recipe, recipe.folds if folds is None else folds, seed_list)
             record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command)
             for spec in specs:
@@ -179,11 +180,21 @@ def _specs(predictors: Any, task: Task) -> list[Spec]:
     return unique_names(specs)
 
 
-def _check(isolation: str, jobs: int, specs: Iterable[Spec]) -> None:
+def _check(
+    isolation: str,
+    jobs: int,
+    seeds: Sequence[int],
+    timeout: float | None,
+    specs: Iterable[Spec],
+) -> None:
     if isolation not in ISOLATION:
         raise unknown_name("isolation", isolation, ISOLATION)
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}.")
+    if not seeds or any(seed < 0 for seed in seeds):
+        raise UsageError(f"seeds must be whole numbers of at least 0, got {seeds}.")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"timeout must be more than 0 seconds, got {timeout:g}.")
     for spec in specs:
         if spec.module is None and spec.file is None and isolation != "none":
             raise UsageError(
@@ -239,6 +250,25 @@ def _is_description(header: dict[str, Any]) -> bool:
         and all(isinstance(header.get(key, 0), str | None) for key in ("summary", "code_hash"))
         and isinstance(header.get("class"), str)
     )
+
+
+def _possible(ks: Sequence[int], held: HeldOut) -> list[int]:
+    """Keep the numbers of shown responses that some run has; say which are left out.
+
+    Raises
+    ------
+    UsageError
+        If none is left.
+    """
+    most = max(fact.instances for fact in held.facts.values())
+    left = [k for k in ks if k == 0 or k < most]
+    if len(left) < len(ks):
+        dropped = ", ".join(str(k) for k in ks if k not in left)
+        why = f"no run has more than {most} instances" if most else "the runs have no responses"
+        if not left:
+            raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = 0.")
+        held.suite.notes.append(f"k = {dropped} is left out: {why}.")
+    return left
 
 
 def _units(

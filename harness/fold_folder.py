@@ -133,8 +133,7 @@ class FoldFolder:
 
     def run_specs(self) -> pd.DataFrame | None:
         """Give HELM's run_specs of the held-out runs; None where there are none."""
-        path = self.path / "run_specs.arrow"
-        return table_to_frame(read_table(path)) if path.exists() else None
+        return _concat([self.path / "run_specs.arrow"])
 
 
 _DTYPES = {"string": "string", "int": "Int64", "bool": "boolean", "date": "datetime64[us]"}

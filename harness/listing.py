@@ -180,6 +180,8 @@ def write_frame(
     path = Path(out)
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError(f"--out {out}: the file must end in .parquet or .csv.")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {path.parent}.")
     if name == "runs":
         frame = suite.runs
     elif name == "responses":
@@ -197,11 +199,15 @@ def write_frame(
         frame = frame[kept]
     frame = _flat(frame)
     temporary = path.with_name(f".{path.name}.part")
-    if path.suffix == ".csv":
-        frame.to_csv(temporary, index=False)
-    else:
-        frame.to_parquet(temporary, index=False)
-    temporary.replace(path)
+    try:
+        if path.suffix == ".csv":
+            frame.to_csv(temporary, index=False)
+        else:
+            frame.to_parquet(temporary, index=False)
+        temporary.replace(path)
+    except OSError as err:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"--out {out}: cannot be written: {err}.") from err
     return frame.shape
 
 

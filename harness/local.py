@@ -6,6 +6,7 @@ For classes of a notebook. It has no time limit, and what a predictor imports or
 from __future__ import annotations
 
 import random
+import sys
 import time
 from typing import Any
 
@@ -20,12 +21,15 @@ class Local:
 
     def __init__(self) -> None:
         self._random: Any = None
+        self._path: list[str] = []
 
     def __enter__(self) -> Local:
+        self._path = list(sys.path)
         self._random = random.getstate(), np.random.get_state()  # noqa: NPY002
         return self
 
     def __exit__(self, *exc: object) -> None:
+        sys.path[:] = self._path
         random.setstate(self._random[0])
         np.random.set_state(self._random[1])  # noqa: NPY002
 
@@ -62,7 +66,7 @@ class LocalSession:
         wall, cpu = time.perf_counter(), time.process_time()
         try:
             header, out = answer(self._session, message, list(blobs))
-        except Exception as err:
+        except (Exception, SystemExit) as err:  # sys.exit() is a fault of its own here too
             told = failure(err)
             raise CallFailed(told["error"], told["message"]) from err
         header["wall_s"] = time.perf_counter() - wall

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
@@ -164,7 +165,7 @@ class Worker:
         """
         try:
             self._channel.send(message, blobs)
-            header, out = self._channel.receive(timeout)
+            header, out = self._receive(timeout)
         except TimedOut:
             self.kill()
             raise WorkerLost("timeout", f"{message['call']} took over {timeout:g} s") from None
@@ -179,6 +180,17 @@ class Worker:
             status = "not_applicable" if header["error"] == "not_applicable" else "failed"
             raise CallFailed(status, str(header.get("message", ""))[:2000])
         return header, out
+
+    def _receive(self, timeout: float | None) -> tuple[dict[str, Any], list[bytes]]:
+        """Wait for an answer as long as the worker lives: what it left may hold its socket."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not self._channel.is_ready(min(deadline - time.monotonic(), 1.0)):
+            if time.monotonic() >= deadline:
+                raise TimedOut
+            if _is_zombie(self._pid) and not self._channel.is_ready(0.0):
+                raise Closed("the worker has ended")
+        left = None if timeout is None else max(deadline - time.monotonic(), 0.1)
+        return self._channel.receive(left)
 
     def kill(self, *, ending: bool = False) -> int:
         """End it and all it started, and give its exit code (negative: a signal's number).

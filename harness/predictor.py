@@ -218,12 +218,10 @@ class RunPredictor(Predictor, ABC):
 
 
 def _print(compared: pd.DataFrame) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:  # a file or a notebook has no width to fold the table to
-        console = Console(width=1000)
+    from harness.console import console
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     said = compared.notna().any().to_list()
     shown = [c for i, c in enumerate(compared.columns) if i < 5 or said[i]]
@@ -231,4 +229,4 @@ def _print(compared: pd.DataFrame) -> None:
         table.add_column(str(column), overflow="fold")
     for row in compared[shown].round(3).itertuples(index=False):
         table.add_row(*("" if v is None or v != v else str(v) for v in row))
-    console.print(table, markup=False)
+    console().print(table, markup=False)

@@ -252,7 +252,11 @@ def headline_rule(scores: pd.DataFrame) -> str:
 
 
 def loo_summary(
-    loo: pd.DataFrame, ranking: pd.DataFrame, *, threshold: float = 0.7
+    loo: pd.DataFrame,
+    ranking: pd.DataFrame,
+    targets: pd.DataFrame | None = None,
+    *,
+    threshold: float = 0.7,
 ) -> pd.DataFrame:
     """Set the predictors' own leave-one-run-out diagnostics beside their held-out log score.
 
@@ -263,6 +267,9 @@ def loo_summary(
         and fold. May be empty.
     ranking : DataFrame
         As `rank` returns; its log_score at the smallest k is used.
+    targets : DataFrame, optional
+        Columns run, binary. Then only runs of binary metrics count: the log score is of their
+        counts alone, and the density of other runs is on another scale.
     threshold : float
         Pareto k above which an importance-sampled value is not to be trusted (0.7: Vehtari,
         Simpson, Gelman, Yao & Gabry 2024, arXiv:1507.02646).
@@ -286,6 +293,9 @@ def loo_summary(
         "held_out",
         "gap",
     ]
+    if targets is not None and len(loo):
+        of_counts = targets.loc[targets["binary"].eq(True), "run"].astype(str)
+        loo = loo[loo["run"].astype(str).isin(set(of_counts))]
     if loo.empty:
         return pd.DataFrame(columns=columns)
     smallest = int(ranking["k"].min()) if len(ranking) else 0
@@ -594,7 +604,8 @@ def _reason(cells: _Cells, k: int, p: int, own: _Answers, losses: NDArray[np.flo
         kinds = ", ".join(f"{name} {count:,}" for name, count in own.by_status.items())
         return (
             f"{own.failed:,} of {own.asked:,} predictions are missing or not valid ({kinds}): "
-            f"{own.failed / own.asked:.1%}, and at most {MAX_FAILED_SHARE:.0%} is ranked"
+            f"{100 * own.failed / own.asked:.1f} %, and at most {100 * MAX_FAILED_SHARE:.0f} % "
+            "is ranked"
         )
     if n == 0:
         if np.isnan(losses).all():

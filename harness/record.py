@@ -126,7 +126,7 @@ class Record:
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
         self._parquet(folder, "timings", self._timings())
         text = json.dumps(self._manifest(), indent=2, ensure_ascii=False, default=str)
-        # what predictors say may hold halves of characters: these stay escapes of JSON
+        # settings may hold halves of characters: these stay escapes of JSON
         (folder / "manifest.json").write_text(
             text + "\n", encoding="utf-8", errors="backslashreplace"
         )
@@ -343,6 +343,7 @@ class Record:
     def _predictor(self, spec: Spec) -> dict[str, Any]:
         description, why = self._described[spec.name]
         status, reason = self._outcome(spec, description, why)
+        description = {k: _utf8(v) if isinstance(v, str) else v for k, v in description.items()}
         return {
             "name": spec.name,
             "spec": spec.text,
@@ -355,7 +356,7 @@ class Record:
             "min_k": description.get("min_k"),
             "summary": description.get("summary"),
             "status": status,
-            "reason": reason,
+            "reason": None if reason is None else _utf8(reason),
         }
 
     def _outcome(

@@ -185,7 +185,8 @@ def load_class(spec: dict[str, Any]) -> Any:
             raise ImportError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(found)
         sys.modules[name] = module
-        sys.path.insert(0, str(path.parent))
+        if str(path.parent) not in sys.path:  # last: its neighbours hide no installed package
+            sys.path.append(str(path.parent))
         found.loader.exec_module(module)
     else:
         module = importlib.import_module(spec["module"])
@@ -295,7 +296,9 @@ def _predict(
 
 
 def _frame(data: bytes) -> Any:
-    return table_to_frame(from_bytes(data))
+    from suites.helm.frames import DotDictDataFrame
+
+    return DotDictDataFrame(table_to_frame(from_bytes(data)))
 
 
 def _cpu() -> float:

@@ -184,20 +184,18 @@ class Identity:
         for key, entries in raw.items():
             if key not in allowed:
                 raise UsageError(f"{path}: {unknown_name('key', str(key), allowed)}")
-            if not isinstance(entries, dict):
+            if not isinstance(entries, dict | None):
                 raise UsageError(f"{path}: {key} must map names to new names or to mappings.")
-            for name, entry in entries.items():
-                for inner in entry if isinstance(entry, dict) else ():
-                    if inner not in allowed[key]:
-                        where = f"{path}: {key}.{name}: "
-                        raise UsageError(f"{where}{unknown_name('key', str(inner), allowed[key])}")
-        return cls(models=raw.get("models") or {}, scenarios=raw.get("scenarios") or {})
+            for name, entry in (entries or {}).items():
+                _check_entry(f"{path}: {key}.{name}", entry, allowed[key])
+        own = {key: {str(k): v for k, v in (raw.get(key) or {}).items()} for key in allowed}
+        return cls(**own)
 
     def model(self, name: str) -> tuple[str, str | None, str | None]:
         """Give model, organisation and family of a model as it was read."""
         entry = self.models.get(name)
         own: Mapping[str, Any] = {"model": entry} if isinstance(entry, str) else entry or {}
-        model = str(own.get("model", name))
+        model = str(own.get("model") or name)
         organisation = own.get("organisation", organisation_of(model))
         family = own.get("family", family_of(model))
         return model, organisation, family
@@ -206,5 +204,16 @@ class Identity:
         """Give scenario and scenario group of a scenario as it was read."""
         entry = self.scenarios.get(name)
         own: Mapping[str, Any] = {"scenario": entry} if isinstance(entry, str) else entry or {}
-        scenario = str(own.get("scenario", name))
-        return scenario, str(own.get("scenario_group", scenario_group_of(scenario)))
+        scenario = str(own.get("scenario") or name)
+        return scenario, str(own.get("scenario_group") or scenario_group_of(scenario))
+
+
+def _check_entry(where: str, entry: Any, allowed: set[str]) -> None:
+    """Check what a file of names says of one model or scenario."""
+    if not isinstance(entry, str | dict):
+        raise UsageError(f"{where} must be a new name or a mapping, got {entry!r}.")
+    for key, value in entry.items() if isinstance(entry, dict) else ():
+        if key not in allowed:
+            raise UsageError(f"{where}: {unknown_name('key', str(key), allowed)}")
+        if not isinstance(value, str | None):
+            raise UsageError(f"{where}.{key} must be text, got {value!r}.")

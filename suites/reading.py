@@ -66,7 +66,8 @@ def read(
     """
     if error_policy not in ERROR_POLICIES:
         raise unknown_name("error policy", error_policy, ERROR_POLICIES)
-    if not sources:
+    places = list(_flatten(sources))
+    if not places:
         raise UsageError("nothing to read: name at least one folder, file or glob.")
     own = identity if isinstance(identity, Identity) else None
     options = ReadOptions(
@@ -78,10 +79,11 @@ def read(
     problems = ProblemLog(strict=strict)
     kinds = readers()
     described: list[tuple[Reader, RunDescription]] = []
-    for source in _flatten(sources):
-        for kind, path in _detect(source, kinds):
+    for source in places:
+        for kind, path in _detect(_demo(source), kinds):
             reader = kind.open(path, options, problems.add)
-            described += [(reader, run) for run in reader.runs()]
+            named = source if path == _demo(source) else path  # a glob's matches name themselves
+            described += [(reader, replace(run, source=named)) for run in reader.runs()]
     return Suite(_unique(described, problems), problems, select or Selection())
 
 
@@ -102,7 +104,7 @@ def readers() -> dict[str, type[Reader]]:
 def _flatten(sources: Iterable[Any]) -> Iterable[str]:
     for source in sources:
         if isinstance(source, str | os.PathLike):
-            yield _demo(os.fspath(source))
+            yield os.fspath(source)
             continue
         path = getattr(source, "root_dir", None) or getattr(source, "path", None)
         if isinstance(path, str | os.PathLike):  # HelmOutputs, HelmSuite, HelmRun
@@ -117,6 +119,7 @@ def _flatten(sources: Iterable[Any]) -> Iterable[str]:
 
 
 def _demo(source: str) -> str:
+    """Give the path of what comes with the package, when that is named; else the source."""
     name, _, suite = source.partition("/")
     if name != "demo" or os.path.exists(source):
         return source

@@ -57,6 +57,9 @@ class Selection:
     reruns: str = "latest"
 
     def __post_init__(self) -> None:
+        for name in ("models", "scenarios", "exclude_models", "exclude_scenarios"):
+            globs = getattr(self, name)
+            object.__setattr__(self, name, (globs,) if isinstance(globs, str) else tuple(globs))
         if self.reruns not in RERUNS:
             raise unknown_name("choice of reruns", self.reruns, RERUNS)
 

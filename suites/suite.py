@@ -70,6 +70,7 @@ class Suite:
     ) -> None:
         self._described = list(described)
         self._problems = problems
+        self._found = ProblemLog(strict=problems.strict)  # by this selection, not by reading
         self.selection = selection
         self.notes: list[str] = []
 
@@ -105,7 +106,9 @@ class Suite:
     def problems(self) -> pd.DataFrame:
         """What could not be read and why: one row per `suites.problem.Problem`."""
         _ = self.entries
-        return self._problems.frame()
+        together = ProblemLog()
+        together.extend([*self._problems, *self._found])
+        return together.frame()
 
     @cached_property
     def by_run(self) -> Mapping[str, list[Entry]]:
@@ -123,7 +126,7 @@ class Suite:
         scenarios = {e.run.scenario for e in self.entries}
         return (
             f"<Suite: {len(self)} runs, {len(models)} models, {len(scenarios)} scenarios, "
-            f"{len(self._problems)} problems>"
+            f"{len(self.problems)} problems>"
         )
 
     def select(self, selection: Selection | None = None, **changes: Any) -> Suite:
@@ -283,7 +286,8 @@ class Suite:
             and abs(float(value.mean()) - entry.value) <= _TOLERANCE
         )
         return {
-            "recomputed": recomputed,
+            # the mean of several runs has other responses behind it than these
+            "recomputed": recomputed if entry.value == entry.figure.value else None,
             "n": instances,
             "n_scored": scored,
             "n_error": error,
@@ -294,7 +298,7 @@ class Suite:
     # -- private ---------------------------------------------------------------------------------
 
     def _report(self, run: RunDescription, code: str, message: str) -> None:
-        self._problems.add(Problem(run.source, run.run, None, None, code, message))
+        self._found.add(Problem(run.source, run.run, None, None, code, message))
 
     def _check_names(self) -> None:
         """Refuse names of the selection that nothing has: a slip must not pass as a choice."""
@@ -332,7 +336,7 @@ class Suite:
                 entries += made
             elif policy == "mean" and len(made) > 1:
                 mean = sum(entry.value for entry in made) / len(made)
-                figure = replace(made[-1].figure, value=mean, binary=False)
+                figure = replace(made[-1].figure, binary=False)
                 entries.append(replace(made[-1], figure=figure, value=mean))
             else:
                 entries.append(made[0] if policy == "first" else made[-1])

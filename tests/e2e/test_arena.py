@@ -37,9 +37,7 @@ def ranking():
         ("kernel-ridge", 10, "crps", 2.8, 0.2),
     ],
 )
-def test_a_figure_of_the_arena_is_what_was_measured(
-    ranking, predictor, k, column, expected, off
-):
+def test_a_figure_of_the_arena_is_what_was_measured(ranking, predictor, k, column, expected, off):
     assert ranking.loc[(predictor, k), column] == pytest.approx(expected, abs=off)
 
 
@@ -54,3 +52,15 @@ def test_another_item_table_runs_by_the_same_call(name):
     best = results.ranking(k=10).iloc[0]
     assert best["predictor"] == "kernel-ridge"
     assert best["skill"] > 0.3
+
+
+@pytest.mark.slow
+def test_one_worker_and_two_write_the_same_bytes(tmp_path):
+    table = str(DATA / "arena" / "openllm2.parquet")
+    for jobs in (1, 2):
+        harness.evaluate(
+            table, ["random", "kernel-ridge"], k=[0, 5], jobs=jobs, out=tmp_path / str(jobs)
+        )
+    for name in ("predictions", "scores", "status", "targets", "split", "loo"):
+        one, two = ((tmp_path / str(jobs) / f"{name}.parquet").read_bytes() for jobs in (1, 2))
+        assert one == two, name

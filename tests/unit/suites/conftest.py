@@ -1,4 +1,4 @@
-"""The demo data, unpacked once per session; the real data, where they are at hand."""
+"""The real data, where they are at hand; runs made up for a test."""
 
 from __future__ import annotations
 
@@ -9,25 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.helm.objects import HelmOutputs
-
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Keep the tests out of the user's cache, unless a shared one is named."""
-    if os.environ.get("BENCHCAST_CACHE"):
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCHCAST_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="session")
-def demo() -> HelmOutputs:
-    return HelmOutputs.demo()
 
 
 @pytest.fixture(scope="session")

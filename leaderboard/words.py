@@ -1,0 +1,187 @@
+"""The words and number formats that the terminal table and the page share."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+RULE_NAMES = {
+    "crps": "CRPS",
+    "log_score": "Log score",
+    "absolute_error": "MAE",
+    "squared_error": "MSE",
+    "interval_score_50": "Interval score 50",
+    "interval_score_80": "Interval score 80",
+    "interval_score_90": "Interval score 90",
+    "brier": "Brier",
+    "log_loss": "Log loss",
+}
+"""Rule names as a heading."""
+
+
+def clean(text: object) -> str:
+    r"""Make text of unknown origin harmless to print: no control or direction-changing characters.
+
+    Examples
+    --------
+    >>> clean("a\x1b[31mb\nc")
+    'a�[31mb�c'
+    """
+    return "".join("�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in str(text))
+
+
+def number(value: float, unit: str = "pp", digits: int = 2) -> str:
+    """Format a loss: `digits` decimals in points and nats, else three significant digits.
+
+    Examples
+    --------
+    >>> number(3.14159), number(1234.5, ""), number(float("nan"))
+    ('3.14', '1.23e+03', '–')
+    """
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞"
+    return f"{value:.{digits}f}" if unit else f"{value:.3g}"
+
+
+def signed(value: float, unit: str = "pp", digits: int = 2) -> str:
+    """Format a difference, with its sign; zero has none.
+
+    Examples
+    --------
+    >>> signed(0.5), signed(-0.5), signed(0.0), signed(-0.0001)
+    ('+0.50', '−0.50', '0.00', '0.00')
+    """
+    text = number(abs(value), unit, digits)
+    if not any(digit in "123456789∞" for digit in text):
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def span(low: float, high: float, show: Any = number, unit: str = "pp") -> str:
+    """Format an interval in brackets; empty where there is none.
+
+    Examples
+    --------
+    >>> span(1.0, 2.5), span(-1.0, 0.5, signed), span(float("nan"), float("nan"))
+    ('[1.00, 2.50]', '[−1.00, +0.50]', '')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{show(low, unit)}, {show(high, unit)}]"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Format a share as a whole number of percent, without the sign.
+
+    Examples
+    --------
+    >>> percent(0.914), percent(float("nan")), percent(-0.25)
+    ('91', '–', '−25')
+    """
+    if not math.isfinite(share):
+        return "–"
+    text = f"{abs(100.0 * share):.{digits}f}"
+    return ("−" if share < 0 and float(text) else "") + text
+
+
+def rank_range(row: Mapping[Any, Any], dash: str = "–") -> str:
+    """Format the range of ranks that the intervals leave open.
+
+    Examples
+    --------
+    >>> rank_range({"rank_low": 1, "rank_high": 3}), rank_range({"rank_low": 2, "rank_high": 2})
+    ('1–3', '2')
+    """
+    low, high = row["rank_low"], row["rank_high"]
+    if pd.isna(low):
+        return "–"
+    return str(low) if low == high else f"{low}{dash}{high}"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """Format a number of things.
+
+    Examples
+    --------
+    >>> count(1, "target"), count(1200, "target")
+    ('1 target', '1,200 targets')
+    """
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listing(items: Iterable[object]) -> str:
+    """Join with commas and *and*.
+
+    Examples
+    --------
+    >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    texts = [str(item) for item in items]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def rule_of(ranking: pd.DataFrame) -> str:
+    """Return the rule a ranking was made by."""
+    return str(ranking["rule"].iloc[0]) if len(ranking) and "rule" in ranking.columns else "crps"
+
+
+def clusters(part: pd.DataFrame) -> str:
+    """Say what the intervals of one k rest on; `part` is the ranking at that k.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> clusters(pd.DataFrame({
+    ...     "ranked": [True], "n_rows": [8], "n_columns": [4], "flag": ["few clusters"],
+    ...     "row_kind": ["model"], "column_kind": ["scenario"]}))
+    'intervals: 95 %, clustered by 8 models × 4 scenarios (few clusters: rough)'
+    """
+    ranked = part[part["ranked"]]
+    if ranked.empty:
+        return "nothing is ranked"
+    row = ranked.iloc[0]
+    pair = (
+        f"{count(row['n_rows'], row['row_kind'])} × {count(row['n_columns'], row['column_kind'])}"
+    )
+    if row["flag"] == "no interval":
+        return f"no intervals: {pair} are too few clusters (at least 3 × 3 are needed)"
+    rough = " (few clusters: rough)" if row["flag"] else ""
+    return f"intervals: 95 %, clustered by {pair}{rough}"
+
+
+def unranked(ranking: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """List who is not ranked: (predictor, the k it concerns or empty for all, reason).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> unranked(pd.DataFrame({
+    ...     "k": [0, 5, 0, 5], "predictor": ["a", "a", "b", "b"],
+    ...     "reason": ["", "", "does not apply: needs k", ""]}))
+    [('b', 'k = 0', 'does not apply: needs k')]
+    """
+    ks = sorted(ranking["k"].unique())
+    out = []
+    away = ranking[ranking["reason"] != ""]
+    for (predictor, reason), own in away.groupby(["predictor", "reason"], sort=False):
+        at = sorted(own["k"])
+        where = "" if at == ks and len(ks) > 1 else f"k = {', '.join(map(str, at))}"
+        out.append((str(predictor), where if len(ks) > 1 else "", str(reason)))
+    return out
+
+
+def unbounded(ranking: pd.DataFrame) -> str:
+    """Say how many targets are left out because their metric has no known bounds; else empty."""
+    n = int(ranking["n_unbounded"].max()) if len(ranking) else 0
+    if not n:
+        return ""
+    verb = "is" if n == 1 else "are"
+    return (
+        f"{count(n, 'target')} of metrics without known bounds {verb} left out of these averages: "
+        "their losses are not percentage points."
+    )

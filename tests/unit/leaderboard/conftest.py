@@ -1,0 +1,228 @@
+"""A synthetic results folder: real files, made-up predictors, known shape."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+HOSTILE = "<script>alert(1)</script>"
+"""A predictor's name is untrusted text."""
+
+PREDICTORS = ("scenario-mean", "kernel-ridge(ridge=5)", "hierarchical", HOSTILE)
+
+
+def write_results(
+    folder: Path,
+    *,
+    ks: Sequence[int] = (0, 5),
+    predictors: Sequence[str] = PREDICTORS,
+    models: int = 12,
+    scenarios: int = 8,
+    seeds: Sequence[int] = (0, 1),
+    loo: bool = True,
+    failing: str | None = None,
+    note: str | None = "The models are stand-ins.",
+) -> Path:
+    """Write a results folder as an evaluation would; losses fall with k."""
+    rng = np.random.default_rng(7)
+    folder.mkdir(parents=True)
+    m, s = np.repeat(np.arange(models), scenarios), np.tile(np.arange(scenarios), models)
+    truth = 1.0 / (
+        1.0 + np.exp(-(rng.normal(0.3, 0.8, models)[m] + rng.normal(0, 0.9, scenarios)[s]))
+    )
+    targets = pd.DataFrame(
+        {
+            "target": [f"{i:016x}" for i in range(len(m))],
+            "run": [f"run-{i}" for i in range(len(m))],
+            "name": [f"scenario-{b},model=maker{a % 4}_m{a}" for a, b in zip(m, s, strict=True)],
+            "model": [f"maker{a % 4}/m{a}" for a in m],
+            "organisation": [None if a == 11 else f"maker{a % 4}" for a in m],
+            "family": [f"m{a // 2}" for a in m],
+            "scenario": [f"group{b % 5}:subject=subject-{b}" for b in s],
+            "scenario_group": [f"group{b % 5}" for b in s],
+            "condition": "c0",
+            "metric": np.where(s == scenarios - 1, "seconds", "exact_match"),
+            "part": "test",
+            "perturbation": None,
+            "n": 200,
+            "binary": s != scenarios - 1,
+            "lower": 0.0,
+            "upper": np.where(s == scenarios - 1, np.nan, 1.0),
+            "higher_is_better": s != scenarios - 1,
+            "value": truth,
+        }
+    )
+    scores, status, split = [], [], []
+    hard = rng.gamma(6.0, 0.5, models)[m] + rng.gamma(6.0, 0.5, scenarios)[s]
+    for seed in seeds:
+        fold = rng.permutation(len(m)) % 4
+        split.append(
+            pd.DataFrame(
+                {
+                    "task": "heldout-run",
+                    "seed": seed,
+                    "fold": fold,
+                    "target": targets["target"],
+                    "role": "test",
+                }
+            )
+        )
+        for p, name in enumerate(predictors):
+            for k in ks:
+                gain = 1.0 / (1.0 + (0.02 + 0.04 * p) * k)
+                crps = (hard * (1.1 - 0.12 * (p % 5)) + rng.normal(0, 0.5, len(m))).clip(0.1) * gain
+                pit = rng.beta(1.0 + 0.15 * p, 1.0 + 0.15 * p, len(m))
+                base = pd.DataFrame(
+                    {
+                        "predictor": name,
+                        "settings_hash": f"{p:08x}",
+                        "task": "heldout-run",
+                        "seed": seed,
+                        "fold": fold,
+                        "k": k,
+                        "target": targets["target"],
+                    }
+                )
+                rules = {
+                    "crps": crps,
+                    "log_score": np.where(targets["binary"], 2.5 + 0.2 * crps, np.nan),
+                    "absolute_error": 1.35 * crps,
+                    "squared_error": crps**2,
+                    "pit": pit,
+                    "pit_mid": pit,
+                }
+                for level in (50, 80, 90):
+                    rules[f"coverage_{level}"] = (np.abs(pit - 0.5) <= level / 200.0) * 1.0
+                    rules[f"width_{level}"] = 6.0 * crps
+                    rules[f"interval_score_{level}"] = 8.0 * crps
+                scores += [base.assign(rule=rule, value=value) for rule, value in rules.items()]
+                bad = (name == failing) & (np.arange(len(m)) % 7 == 0)
+                status.append(
+                    base.assign(
+                        status=np.where(bad, "missing", "ok"),
+                        imputed=bad,
+                        outside=0.0,
+                        message=np.where(bad, "no prediction", None),
+                    )
+                )
+    diagnostics = pd.DataFrame(
+        {
+            "predictor": "hierarchical",
+            "settings_hash": "00000002",
+            "task": "heldout-run",
+            "seed": 0,
+            "fold": 0,
+            "run": targets["run"],
+            "elpd_loo": -3.2 + rng.normal(0, 0.2, len(m)),
+            "elpd_waic": -3.1,
+            "pareto_k": rng.uniform(0, 0.75, len(m)),
+            "method": "psis",
+        }
+    )
+    tables = {
+        "targets": targets,
+        "split": pd.concat(split, ignore_index=True),
+        "scores": pd.concat(scores, ignore_index=True)
+        .dropna(subset=["value"])
+        .astype({"predictor": "category", "rule": "category"}),
+        "status": pd.concat(status, ignore_index=True).astype({"status": "category"}),
+        "loo": diagnostics if loo and "hierarchical" in predictors else diagnostics.iloc[:0],
+        "problems": pd.DataFrame(
+            columns=["source", "run", "file", "offset", "code", "message", "hint"], dtype="object"
+        ),
+        "predictions": pd.DataFrame(
+            columns=["predictor", "target", "output_type", "output_type_id", "value"],
+            dtype="object",
+        ),
+        "timings": pd.DataFrame(
+            {
+                "predictor": list(predictors),
+                "seed": 0,
+                "fold": 0,
+                "k": 0,
+                "phase": "predict",
+                "wall_s": 1.0,
+                "cpu_s": 1.0,
+            }
+        ),
+    }
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    described = [
+        {
+            "name": name,
+            "spec": name,
+            "class": "predictors.made_up:MadeUp",
+            "settings": {"ridge": 5} if "ridge" in name else {},
+            "settings_hash": f"{p:08x}",
+            "code_hash": f"{p:064x}",
+            "needs": ["runs"],
+            "kind": "run",
+            "status": "evaluated",
+            "reason": None,
+            "summary": f"Predict by rule number {p}.",
+        }
+        for p, name in enumerate(predictors)
+    ]
+    described.append(
+        described[0]
+        | {
+            "name": "perturbation",
+            "settings": {},
+            "status": "not_applicable",
+            "reason": "the task has no perturbed runs",
+            "summary": "A line through the strengths of a perturbation.",
+        }
+    )
+    manifest = {
+        "benchcast": "0.1.0",
+        "created_by": "benchcast 0.1.0",
+        "command": "harness evaluate demo --task heldout-run",
+        "task": "heldout-run",
+        "reference": "scenario-mean",
+        "seeds": list(seeds),
+        "folds": 4,
+        "k": list(ks),
+        "sources": [{"source": "demo", "kind": "helm"}],
+        "predictors": described,
+        "isolation": "process",
+        "note": note,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return write_results(tmp_path_factory.mktemp("results") / "out")
+
+
+@pytest.fixture(scope="session")
+def results(folder):
+    from harness.results import Results
+
+    return Results.load(folder)
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """Write results folders of other shapes."""
+    made = []
+
+    def make(**options):
+        path = tmp_path / f"results-{len(made)}"
+        made.append(path)
+        return write_results(path, **options)
+
+    yield make
+    for path in made:
+        shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    return HOSTILE

@@ -1,0 +1,281 @@
+"""The page: complete, escaped, without anything from outside, and equal to the ranking."""
+
+import csv
+import itertools
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from harness.ranking import by_group, rank
+from harness.results import Results
+from leaderboard import charts
+from leaderboard.page import build
+
+VOID = {"meta", "link", "br", "wbr", "input", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """A page as a list of elements, with the text of each."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.elements, self.faults = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        element = {
+            "tag": tag,
+            "attrs": dict(attrs),
+            "text": "",
+            "path": [e["tag"] for e in self.stack],
+        }
+        element["parents"] = list(self.stack)
+        self.elements.append(element)
+        if tag not in VOID:
+            self.stack.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag in VOID:
+            return
+        if not self.stack or self.stack[-1]["tag"] != tag:
+            self.faults.append(tag)
+            return
+        self.stack.pop()
+
+    def handle_data(self, data):
+        for element in self.stack:
+            element["text"] += data
+
+    def all(self, tag, **attrs):
+        wanted = {name.rstrip("_"): value for name, value in attrs.items()}
+        return [
+            e
+            for e in self.elements
+            if e["tag"] == tag and all(e["attrs"].get(n) == v for n, v in wanted.items())
+        ]
+
+
+@pytest.fixture(scope="module")
+def html(results, tmp_path_factory):
+    return build(results, tmp_path_factory.mktemp("site")).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_every_element_is_closed_and_ids_are_unique(page):
+    assert page.faults == []
+    assert page.stack == []
+    ids = [e["attrs"]["id"] for e in page.elements if "id" in e["attrs"]]
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_comes_from_outside(page, html):
+    for element in page.elements:
+        assert element["tag"] not in {"script", "iframe", "object", "embed", "img", "base", "form"}
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            value = element["attrs"].get(name)
+            assert value in (None, "data:,", "ranking.csv"), (element["tag"], value)
+        assert not any(name.startswith("on") for name in element["attrs"])
+    assert "://" not in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_security_policy_allows_no_script(page):
+    policy = page.all("meta", http_equiv=None)
+    policy = next(
+        e["attrs"]["content"]
+        for e in page.elements
+        if e["attrs"].get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    assert "script-src" not in policy
+
+
+def test_a_hostile_name_is_text(page, html, hostile):
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert any(hostile in e["text"] for e in page.all("th", scope="row"))
+
+
+def test_text_of_the_manifest_is_escaped(results, tmp_path):
+    class Hostile:
+        scores, status, targets, loo = results.scores, results.status, results.targets, results.loo
+        manifest = results.manifest | {
+            "note": "<img src=x onerror=alert(1)>",
+            "command": ["harness", "<b>", "a b"],
+            "task": "heldout-run",
+            "sources": [{"source": "</style><script>", "kind": "helm"}],
+            "isolation": {"process": True, "network": "<i>"},
+        }
+
+    text = build(Hostile, tmp_path, title="</title><script>x</script>").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.faults == []
+    assert not {"script", "img", "b", "i"} & {e["tag"] for e in page.elements}
+    assert page.all("title")[0]["text"] == "</title><script>x</script>"
+    assert "harness '<b>' 'a b'" in page.all("dl", class_="facts")[0]["text"]
+
+
+def test_all_predictors_are_listed_with_what_they_are(page, results):
+    section = page.all("section", id="predictors")[0]["text"]
+    for predictor in results.manifest["predictors"]:
+        assert predictor["name"] in section
+        assert predictor["summary"] in section
+        assert predictor["code_hash"][:12] in section
+    assert "not applicable: the task has no perturbed runs" in section
+
+
+def cells(page, k_index):
+    """The ranking's table at one k: predictor -> numbers."""
+    tables = page.all("table", class_="ranking")
+    table = tables[k_index]
+    out = {}
+    for row in (e for e in page.all("tr") if table in e["parents"] and "tbody" in e["path"]):
+        inside = [e for e in page.elements if row in e["parents"]]
+        name = next(e["text"] for e in inside if e["tag"] == "th")
+        out[name] = [float(e["attrs"]["value"]) for e in inside if e["tag"] == "data"]
+    return out
+
+
+def test_numbers_are_those_of_the_ranking(page, results):
+    columns = [
+        "crps",
+        "skill",
+        "difference",
+        "absolute_error",
+        "coverage_50",
+        "coverage_90",
+        "log_score",
+        "n_failed",
+    ]
+    ranking = rank(results)
+    for index, k in enumerate((0, 5)):
+        part = ranking[(ranking["k"] == k) & ranking["ranked"]].set_index("predictor")
+        found = cells(page, index)
+        assert list(found) == list(part.index)
+        for name, row in part.iterrows():
+            wanted = [c for c in columns if name != "scenario-mean" or c not in columns[1:3]]
+            assert found[name] == pytest.approx([row[c] for c in wanted], rel=1e-12)
+            shown = f"[{row['crps_low']:.2f}, {row['crps_high']:.2f}]"
+            assert any(shown in e["text"] for e in page.all("small"))
+
+
+def test_numbers_of_scenarios_are_those_of_the_groups(page, results):
+    section = page.all("section", id="scenarios")[0]
+    values = [float(e["attrs"]["value"]) for e in page.all("data") if section in e["parents"]]
+    groups = by_group(results, "scenario")
+    assert sorted(values) == pytest.approx(sorted(groups["loss"]), rel=1e-12)
+
+
+def test_tables_have_captions_and_headings_have_scope(page):
+    tables = page.all("table")
+    captions = page.all("caption")
+    assert len(captions) == len(tables)
+    assert all(e["attrs"].get("scope") in ("row", "col") for e in page.all("th"))
+
+
+def test_figures_have_a_name_and_a_text(page):
+    figures = page.all("svg")
+    assert len(figures) == 3  # losses by k, and coverage at each of two k
+    ids = {e["attrs"].get("id"): e["text"] for e in page.elements}
+    for figure in figures:
+        assert figure["attrs"]["role"] == "img"
+        for name in figure["attrs"]["aria-labelledby"].split():
+            assert ids[name]
+
+
+def test_what_was_evaluated_and_the_note_are_said(page):
+    header = page.all("header")[0]["text"]
+    for text in ("heldout-run", "demo (helm)", "96 targets, 12 models, 8 scenarios", "stand-ins"):
+        assert text in header
+    text = page.all("main")[0]["text"]
+    assert "12 targets of metrics without known bounds" in text
+    assert "clustered by 12 models × 5 scenario groups" in text
+
+
+def test_loo_stands_beside_the_held_out_log_score_as_a_diagnostic(page):
+    text = page.all("section", id="loo")[0]["text"]
+    assert "never ranked by" in text
+    assert "hierarchical" in text
+    assert "psis" in text
+
+
+def test_the_csv_is_the_ranking(results, tmp_path):
+    build(results, tmp_path)
+    frame = pd.read_csv(tmp_path / "ranking.csv", keep_default_na=True)
+    ranking = rank(results)
+    assert frame["predictor"].tolist() == ranking["predictor"].tolist()
+    assert frame["crps"].to_numpy() == pytest.approx(ranking["crps"].to_numpy(), nan_ok=True)
+    assert frame.columns.tolist() == ranking.columns.tolist()
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_quoted(make_folder, tmp_path):
+    names = ("scenario-mean", "=HYPERLINK(1)")
+    build(Results.load(make_folder(predictors=names)), tmp_path / "site")
+    with (tmp_path / "site" / "ranking.csv").open(encoding="utf-8") as file:
+        assert "'=HYPERLINK(1)" in {row["predictor"] for row in csv.DictReader(file)}
+
+
+def test_the_same_results_give_the_same_bytes_and_leave_other_files_alone(results, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    first = build(results, tmp_path).read_bytes()
+    assert build(results, tmp_path).read_bytes() == first
+    assert {p.name for p in tmp_path.iterdir()} == {"index.html", "ranking.csv", "mine.txt"}
+
+
+def test_one_k_has_no_switch_and_no_figure_by_k(make_folder, tmp_path):
+    results = Results.load(make_folder(ks=(0,), loo=False))
+    page = Page(build(results, tmp_path / "site").read_text(encoding="utf-8"))
+    assert page.all("fieldset") == []
+    assert page.all("section", id="by-k") == []
+    assert page.all("section", id="loo") == []
+
+
+def test_few_clusters_and_unranked_predictors_are_said(make_folder, tmp_path):
+    results = Results.load(make_folder(models=2, failing="hierarchical"))
+    text = Page(build(results, tmp_path / "site").read_text(encoding="utf-8")).all("main")[0][
+        "text"
+    ]
+    assert "no intervals: 2 models × 5 scenario groups are too few clusters" in text
+    assert "without bands, since there are too few clusters" in text
+    assert "hierarchical (not ranked)" in text
+
+
+def test_many_predictors_are_not_all_drawn_but_all_listed(make_folder, tmp_path):
+    names = ["scenario-mean", *(f"p{i}" for i in range(12))]
+    results = Results.load(make_folder(predictors=names, ks=(0, 1, 5)))
+    text = build(results, tmp_path / "site").read_text(encoding="utf-8")
+    page = Page(text)
+    lines = [e for e in page.all("path") if re.fullmatch("line", e["attrs"].get("class", ""))]
+    assert len(lines) == charts.MAX_LINES
+    styles = {e["parents"][-1]["attrs"]["class"] for e in lines}
+    assert len(styles) == charts.MAX_LINES
+    assert "Not drawn:" in text
+    assert len(cells(page, 0)) == 13
+
+
+def test_labels_are_kept_apart_and_inside():
+    places = charts.spread([10.0, 11.0, 12.0, 95.0, 96.0, 99.0], 10.0, 5.0, 100.0)
+    assert min(b - a for a, b in itertools.pairwise(places)) >= 10.0 - 1e-9
+    assert min(places) >= 5.0
+    assert max(places) <= 100.0
+
+
+@pytest.mark.parametrize("low", [0.0, 0.003, 2.0])
+@pytest.mark.parametrize("width", [0.01, 1.0, 37.0])
+def test_ticks_span_the_values(low, width):
+    ticks = charts.linear_ticks(low, low + width)
+    assert ticks[0] <= low
+    assert ticks[-1] >= low + width
+    assert 3 <= len(ticks) <= 9

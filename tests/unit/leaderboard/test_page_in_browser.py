@@ -1,0 +1,106 @@
+"""The page in a real browser: no error, no request, no overflow, and a switch without script."""
+
+import os
+import shutil
+
+import pytest
+
+from leaderboard.page import build
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
+
+CHROMIUM = shutil.which("chromium") or next(
+    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.path.exists(path)),
+    None,
+)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def site(results, tmp_path_factory):
+    return build(results, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    contexts = []
+
+    def open_at(width, **options):
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.heard = []
+        page.on("console", lambda message: page.heard.append(message.text))
+        page.on("pageerror", lambda error: page.heard.append(str(error)))
+        page.on("dialog", lambda dialog: page.heard.append(dialog.message))
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(site.as_uri())
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_error_no_request_and_no_sideways_overflow(open_page, site, width, scheme):
+    page = open_page(width, color_scheme=scheme)
+    page.wait_for_timeout(200)
+    assert page.heard == []
+    assert {url for url in page.asked if not url.startswith("data:")} == {site.as_uri()}
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_switch_shows_one_k_with_and_without_javascript(open_page, script):
+    page = open_page(1280, java_script_enabled=script)
+    tables = page.locator("table.ranking")
+    assert [tables.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.get_by_label("5", exact=True).check()
+    assert [tables.nth(i).is_visible() for i in range(2)] == [False, True]
+
+
+def test_the_switch_works_from_the_keyboard(open_page):
+    page = open_page(1280)
+    page.get_by_label("0", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_label("5", exact=True).is_checked()
+    assert page.locator("table.ranking").nth(1).is_visible()
+
+
+def test_text_has_enough_contrast_in_both_schemes(open_page):
+    # WCAG 2.2, 1.4.3: 4.5 to 1 for text; 1.4.11: 3 to 1 for what a figure is read from.
+    measure = """() => {
+      const style = getComputedStyle(document.documentElement);
+      const get = name => style.getPropertyValue(name).trim();
+      const light = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255)
+        .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+      const ratio = (a, b) => { const [x, y] = [light(get(a)), light(get(b))].sort((p, q) => q - p);
+        return (x + .05) / (y + .05); };
+      const names = ['--ink', '--soft', '--link', ...[0,1,2,3,4,5,6,7].map(i => '--c' + i)];
+      const least = n => Math.min(ratio(n, '--paper'), ratio(n, '--panel'));
+      return Object.fromEntries(names.map(n => [n, least(n)]));
+    }"""
+    for scheme in ("light", "dark"):
+        ratios = open_page(800, color_scheme=scheme).evaluate(measure)
+        for name, ratio in ratios.items():
+            assert ratio >= (3.0 if name.startswith("--c") else 4.5), (scheme, name, ratio)
+
+
+def test_all_k_are_printed(open_page):
+    page = open_page(1000)
+    page.emulate_media(media="print")
+    tables = page.locator("table.ranking")
+    assert [tables.nth(i).is_visible() for i in range(2)] == [True, True]
