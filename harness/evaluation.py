@@ -17,9 +17,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+from harness.description import describe, needs_of, why_not
 from harness.held_out import HeldOut, check_k
 from harness.local import Local
-from harness.pool import CallFailed, Pool, WorkerLost
+from harness.pool import Pool
 from harness.record import Record
 from harness.results import Results
 from harness.spec import Spec, spec_of, unique_names
@@ -31,8 +32,6 @@ from suites.reading import read
 from suites.suite import Suite, require_runs
 
 ISOLATION: tuple[str, ...] = ("process", "none")
-
-_MENDABLE = ("ImportError", "ModuleNotFoundError", "TypeError", "UsageError")
 
 Progress = Callable[[str, int, int], None]
 
@@ -115,16 +114,15 @@ def evaluate(
         work = folder / "work"
         work.mkdir()
         with Local() if isolation == "none" else Pool(work) as workers:
-            described = {spec.name: _describe(workers, spec, timeout) for spec in specs}
-            frames = any("frames" in _needs(d) for d in described.values())
+            described = {spec.name: describe(workers, spec, timeout) for spec in specs}
+            frames = any("frames" in needs_of(d) for d in described.values())
             held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
             ks = _possible(ks, held)
             all_folds = held.folds(recipe, recipe.folds if folds is None else folds, seed_list)
             record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command)
             for spec in specs:
-                record.describe(
-                    spec, described[spec.name], why_not(described[spec.name], recipe, held)
-                )
+                description = described[spec.name]
+                record.describe(spec, description, why_not(description, recipe, held))
             units = _units(record, recipe, held, all_folds, ks, described, timeout)
             threads = jobs if isolation == "process" else 1
             for unit, result in _carry_out(units, workers, threads, report, record.count):
@@ -133,39 +131,11 @@ def evaluate(
         shutil.rmtree(work)
         final.parent.mkdir(parents=True, exist_ok=True)
         if final != folder:
-            if final.exists():
-                shutil.rmtree(final)
+            if final.exists():  # the old results go only when the new ones stand whole
+                final.rename(folder.with_name(f"{folder.name}-replaced"))
             folder.rename(final)
+            shutil.rmtree(folder.with_name(f"{folder.name}-replaced"), ignore_errors=True)
     return Results(final, keep)
-
-
-def why_not(description: dict[str, Any], task: Task, held: HeldOut) -> str | None:
-    """Say why a predictor does not apply to a task on a source; None when it does."""
-    if "error" in description:
-        return None
-    if description["kind"] != task.predicts:
-        asks = "run values" if task.predicts == "run" else "single responses"
-        gives = "single responses" if description["kind"] == "instance" else "run values"
-        return f"it predicts {gives}; the task {task.name} asks for {asks}"
-    if description["tasks"] is not None and task.name not in description["tasks"]:
-        return f"it is made for {', '.join(description['tasks'])}"
-    there = {
-        "runs": True,
-        "metadata": True,
-        "responses": held.has_responses,
-        "frames": held.has_frames,
-        "prompts": held.has_frames and task.information != "spec",
-        "completions": held.has_frames and task.information == "completions",
-    }
-    for need in description["needs"] or ():
-        if need not in there:
-            return f"it needs {need!r}, which is none of {', '.join(there)}"
-        if not there[need]:
-            why = "the task does not show" if need in ("prompts", "completions") else "has no"
-            subject = "them" if why.startswith("the task") else need
-            place = "" if why.startswith("the task") else "this source "
-            return f"it needs {need}; {place}{why} {subject}"
-    return None
 
 
 def _specs(predictors: Any, task: Task) -> list[Spec]:
@@ -204,54 +174,6 @@ def _check(
             )
 
 
-def _needs(description: dict[str, Any]) -> Sequence[str]:
-    if "error" in description:
-        return ()
-    needs = description["needs"]
-    return ("runs", "responses", "frames") if needs is None else needs
-
-
-def _describe(workers: Pool | Local, spec: Spec, timeout: float | None) -> dict[str, Any]:
-    """Ask a worker what a class declares.
-
-    Raises
-    ------
-    UsageError
-        If the class cannot be found, or does not take the settings: the user can mend that.
-    """
-    with workers.start("describe") as worker:
-        try:
-            worker.call(spec.load_message(), timeout=timeout)
-            header, _ = worker.call({"call": "describe"}, timeout=timeout)
-        except CallFailed as err:
-            if str(err).startswith(_MENDABLE):
-                raise UsageError(f"cannot make the predictor {spec.text}: {err}.") from err
-            return {"error": err.status, "message": str(err)}
-        except WorkerLost as err:
-            return {"error": err.status, "message": str(err)}
-    if not _is_description(header):
-        return {"error": "failed", "message": "what its process said of it cannot be read"}
-    return header
-
-
-def _is_description(header: dict[str, Any]) -> bool:
-    """Check what a worker said of a class: its process may have written anything."""
-
-    def words(value: Any) -> bool:
-        return value is None or (
-            isinstance(value, list) and all(isinstance(word, str) for word in value)
-        )
-
-    return (
-        header.get("kind") in ("run", "instance")
-        and words(header.get("needs", 0))
-        and words(header.get("tasks", 0))
-        and isinstance(header.get("min_k"), int)
-        and all(isinstance(header.get(key, 0), str | None) for key in ("summary", "code_hash"))
-        and isinstance(header.get("class"), str)
-    )
-
-
 def _possible(ks: Sequence[int], held: HeldOut) -> list[int]:
     """Keep the numbers of shown responses that some run has; say which are left out.
 
@@ -285,7 +207,7 @@ def _units(
         view = held.write_fold(fold, task)
         for spec in record.applying():
             description = described[spec.name]
-            frames = held.has_frames and "frames" in _needs(description)
+            frames = held.has_frames and "frames" in needs_of(description)
             yield Unit(spec, description, view, ks, held.facts, timeout, frames)
 
 

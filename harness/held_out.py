@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
 from harness.information import TARGET_COLUMNS, visible_state
 from harness.prediction_table import to_bytes
+from harness.rules import score
 from harness.shards import (
     frame_to_table,
     read_table,
@@ -49,6 +51,18 @@ class TargetFacts:
     lower: float | None
     upper: float | None
     instances: int
+
+    def scores(self, distribution: Distribution, target: str) -> dict[str, float]:
+        """Score a prediction of this target by all rules that apply (`harness.rules.score`)."""
+        return score(
+            distribution,
+            self.value,
+            target=target,
+            n=self.n,
+            binary=self.binary,
+            lower=self.lower,
+            upper=self.upper,
+        )
 
 
 class HeldOut:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.held_out import TargetFacts
-from harness.rules import RULES, score, uniform
+from harness.rules import RULES, uniform
 
 LOSSES: frozenset[str] = frozenset(rule.name for rule in RULES if rule.is_loss)
 
@@ -63,14 +63,4 @@ def penalties(
 
 def _uniform(target: str, fact: TargetFacts) -> dict[str, float]:
     distribution = uniform(fact.n, fact.binary, fact.lower, fact.upper)
-    if distribution is None:
-        return {}
-    return score(
-        distribution,
-        fact.value,
-        target=target,
-        n=fact.n,
-        binary=fact.binary,
-        lower=fact.lower,
-        upper=fact.upper,
-    )
+    return {} if distribution is None else fact.scores(distribution, target)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.held_out import FoldView, TargetFacts
 from harness.pool import CallFailed, WorkerLost
 from harness.prediction_table import COLUMNS, decode, from_bytes
-from harness.rules import score
 from harness.spec import Spec
 
 if TYPE_CHECKING:
@@ -177,17 +176,8 @@ class Unit:
             elif distribution is None:
                 found[target] = ("unknown" if why == "unknown" else "invalid", 0.0, why)
             else:
-                fact = wanted[target]
                 found[target] = ("ok", float(distribution.outside), "")
-                scores[target] = score(
-                    distribution,
-                    fact.value,
-                    target=target,
-                    n=fact.n,
-                    binary=fact.binary,
-                    lower=fact.lower,
-                    upper=fact.upper,
-                )
+                scores[target] = wanted[target].scores(distribution, target)
         for target in asked:
             state, outside, message = found.get(target, ("missing", 0.0, "no prediction for it"))
             if target in status and state == "missing":

@@ -568,22 +568,22 @@ class HelmRun(_Folder):
     @cached_property
     def json(self) -> JsonView:
         """The files as dicts and lists."""
-        return JsonView(self)
+        return JsonView(self.path)
 
     @cached_property
     def dataframe(self) -> DataFrameView:
         """The files as frames."""
-        return DataFrameView(self)
+        return DataFrameView(self.path)
 
     @cached_property
     def msgspec(self) -> MsgspecView:
         """The files as typed structs (`suites.helm.structs`)."""
-        return MsgspecView(self)
+        return MsgspecView(self.path)
 
     @cached_property
     def dataclass(self) -> DataclassView:
         """The files as HELM's own dataclasses; needs ``benchcast[helm]``."""
-        return DataclassView(self)
+        return DataclassView(self.path)
 
     def run_spec(self) -> DotDictDataFrame:
         """Give the frame of run_spec.json: one row."""

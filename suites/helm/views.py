@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from suites.errors import NotInstalled, UsageError
 from suites.helm import structs
 from suites.helm.frames import DotDictDataFrame, frame_of_run
 from suites.helm.structs import HelmFileError, load_json, read_bytes
 
-if TYPE_CHECKING:
-    from suites.helm.objects import HelmRun
-
 T = TypeVar("T")
 
 
 class _View:
-    def __init__(self, run: HelmRun):
-        self.run = run
+    def __init__(self, path: Path):
+        self.path = path
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.run!r}>"
+        return f"<{type(self).__name__} of {str(self.path)!r}>"
 
     def _file(self, name: str) -> Path:
-        return self.run.path / name
+        return self.path / name
 
     def _bytes(self, name: str) -> bytes:
         return read_bytes(self._file(name))
@@ -85,7 +82,7 @@ class DataFrameView(_View):
         return self._frame("per_instance_stats")
 
     def _frame(self, table: str) -> DotDictDataFrame:
-        view = self.run.json
+        view = JsonView(self.path)
         name, content = view._name(), getattr(view, table)()
         try:
             return frame_of_run(table, name, content)
