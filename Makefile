@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: setup setup-dev demo test check format slow bench science conformance clean
+.PHONY: help setup setup-dev setup-bayes demo test check format slow bench science conformance clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
+setup-bayes: $(VENV)/.ready-bayes
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -31,9 +32,9 @@ $(VENV)/.made:
 	  || echo "uv is not to be had; pip does the work."
 	@touch $@
 
-# uv when it could be installed, pip otherwise
-INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); \
-	  else $(BIN)/python -m pip install -q --disable-pip-version-check $(1); fi
+# uv where it can be had and works here, pip otherwise
+INSTALL = { [ -x $(BIN)/uv ] && $(BIN)/uv pip install -q --python $(BIN)/python $(1) 2>/dev/null; } \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check $(1)
 
 $(VENV)/.ready: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,-e .)
@@ -42,6 +43,10 @@ $(VENV)/.ready: pyproject.toml | $(VENV)/.made
 $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,-e '.[dev]')
 	@touch $@ $(VENV)/.ready
+
+$(VENV)/.ready-bayes: $(VENV)/.ready-dev
+	@$(call INSTALL,-e '.[dev,bayes]')
+	@touch $@
 
 demo: setup
 	@$(BIN)/harness evaluate demo/standin-v1 --predictor all --k 0,5,20 --jobs $(JOBS) \
