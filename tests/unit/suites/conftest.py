@@ -1,43 +1,11 @@
-"""The real data, where they are at hand; runs made up for a test."""
+"""Runs of HELM made up for a test."""
 
 from __future__ import annotations
 
 import json
-import os
-import tarfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def shared_helm(tmp_path_factory):
-    """Give a function that unpacks one archive of real HELM runs, or skips."""
-    home = Path(os.environ.get("BENCHCAST_SHARED") or ROOT.parent / "shared")
-    unpacked: dict[str, Path] = {}
-
-    def get(name: str) -> Path:
-        archive = home / "data" / "helm-real" / f"{name}.tar.zst"
-        if not archive.is_file():
-            pytest.skip(f"real HELM runs are not here: no {archive} (set BENCHCAST_SHARED)")
-        if name not in unpacked:
-            import zstandard
-
-            folder = tmp_path_factory.mktemp(name)
-            reader = zstandard.ZstdDecompressor(max_window_size=2**27)
-            with (
-                archive.open("rb") as file,
-                reader.stream_reader(file) as stream,
-                tarfile.open(fileobj=stream, mode="r|") as tar,
-            ):
-                tar.extractall(folder, filter="data")
-            unpacked[name] = folder / name if (folder / name).is_dir() else folder
-        return unpacked[name]
-
-    return get
-
 
 SPEC = {
     "name": "toy:model=acme_one",
