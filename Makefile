@@ -36,6 +36,9 @@ $(VENV)/.made:
 INSTALL = { [ -x $(BIN)/uv ] && $(BIN)/uv pip install -q --python $(BIN)/python $(1) 2>/dev/null; } \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check $(1)
 
+# by a name: a comma would divide the arguments of call
+WITH_BAYES = -e '.[dev,bayes]'
+
 $(VENV)/.ready: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,-e .)
 	@touch $@
@@ -45,7 +48,7 @@ $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
 	@touch $@ $(VENV)/.ready
 
 $(VENV)/.ready-bayes: $(VENV)/.ready-dev
-	@$(call INSTALL,-e '.[dev,bayes]')
+	@$(call INSTALL,$(WITH_BAYES))
 	@touch $@
 
 demo: setup
