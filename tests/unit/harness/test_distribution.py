@@ -222,7 +222,7 @@ def test_normal_crps_counts_a_value_beyond_the_bound_by_its_distance():
 def test_extreme_normals_keep_all_digits_or_at_least_stay_in_range(mean, sd):
     p = Normal(mean, sd, 0, 1)
     assert 0 <= p.mean <= 1
-    assert 0 <= p.sd <= 0.5
+    assert 0 <= p.sd <= 0.5 + 1e-15
     assert 0 <= p.outside <= 1
     assert 0 <= p.crps(0.25) <= 0.75
     assert np.isfinite(p.cdf([0.0, 0.3, 1.0])).all()
@@ -259,7 +259,7 @@ def test_beta_1_1_is_the_uniform_distribution():
 def test_extreme_betas_stay_in_range(a, b):
     p = Beta(a, b)
     assert 0 <= p.mean <= 1
-    assert 0 <= p.sd <= 0.5
+    assert 0 <= p.sd <= 0.5 + 1e-15
     assert all(0 <= p.crps(y) <= 1 for y in (0.0, 0.3, 1.0))
 
 
