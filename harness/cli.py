@@ -185,14 +185,15 @@ def _read(options: argparse.Namespace) -> Suite:
     return suite
 
 
-def _say_problems(suite: Suite) -> None:
-    """Say aloud, on stderr, what could not be read."""
-    problems = suite.problems
+def _say_problems(suite: Suite, said: int = 0) -> int:
+    """Say aloud, on stderr, what could not be read, but for what was said; give how many."""
+    problems = suite.problems.iloc[said:]
     for _, row in problems.head(5).iterrows():
         where = row["run"] if isinstance(row["run"], str) else row["file"]
         print(f"problem: {where}: {row['message']} [{row['code']}]", file=sys.stderr)
     if len(problems) > 5:
-        print(f"… {len(problems)} problems in all; `harness ls` lists them.", file=sys.stderr)
+        print(f"… {len(problems)} problems; `harness ls --verify` lists them.", file=sys.stderr)
+    return said + len(problems)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -261,7 +262,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from harness.spec import registered
 
     suite = _read(options)
-    _say_problems(suite)
+    said = _say_problems(suite)
     predictors: list[str] = []
     for text in options.predictor or ["all"]:
         predictors += list(registered()) if text == "all" else [text]
@@ -281,6 +282,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             command=options.command_line,
             progress=bar,
         )
+    _say_problems(suite, said)  # what came to light when the responses were read
     for note in suite.notes:
         print(f"note: {note}", file=sys.stderr)
     if options.json:
