@@ -283,7 +283,7 @@ def test_a_selection_of_nothing_is_refused_after_the_problems(run, files, option
     assert status == 2
     assert last.startswith("harness: no runs to evaluate: reading found these problems: 12 × no-m")
     assert problems[0].startswith("problem: s0:model=a/m0: has no 'accuracy'")
-    assert problems[-1] == "… 12 problems in all; `harness ls` lists them."
+    assert problems[-1] == "… 12 problems; `harness ls --verify` lists them."
 
 
 @pytest.mark.parametrize(
