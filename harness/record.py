@@ -357,7 +357,13 @@ class Record:
             "summary": description.get("summary"),
             "status": status,
             "reason": None if reason is None else _utf8(reason),
+            "loo_error": self._loo_error(spec),
         }
+
+    def _loo_error(self, spec: Spec) -> str | None:
+        """Give the first reason why the predictor's own leave-one-run-out is missing."""
+        errors = (r.loo_error for s, _, r in self._units() if s.name == spec.name and r is not None)
+        return next((_utf8(error) for error in errors if error), None)
 
     def _outcome(
         self, spec: Spec, description: dict[str, Any], why: str | None

@@ -54,6 +54,8 @@ class UnitResult:
         What became of every target.
     loo : pyarrow.Table or None
         The predictor's own leave-one-run-out table.
+    loo_error : str
+        Why there is none although the predictor offers one; else empty.
     timings : list of (k or None, phase, wall seconds, CPU seconds)
     """
 
@@ -61,6 +63,7 @@ class UnitResult:
     scores: list[tuple[int, str, dict[str, float]]] = field(default_factory=list)
     status: list[tuple[int, str, str, float, str]] = field(default_factory=list)
     loo: pa.Table | None = None
+    loo_error: str = ""
     timings: list[tuple[int | None, str, float, float]] = field(default_factory=list)
 
 
@@ -191,14 +194,19 @@ class Unit:
                 result.status.append((k, target, "unknown", 0.0, message))
 
     def _loo(self, worker: Caller, result: UnitResult) -> None:
+        """Ask for the predictor's own diagnostic; its failure is told and costs nothing else."""
+        import pyarrow as pa
+
         from harness.worker import LOO_SCHEMA
 
         try:
             blobs = self._call(worker, result, None, {"call": "loo"})
             table = from_bytes(blobs[0], tuple(LOO_SCHEMA().names))
             result.loo = table.cast(LOO_SCHEMA())
-        except Exception:
-            result.loo = None  # a diagnostic only: its absence is seen in loo.parquet
+        except (CallFailed, WorkerLost) as err:
+            result.loo_error = str(err)
+        except (ValueError, IndexError, pa.ArrowException) as err:
+            result.loo_error = f"its answer cannot be read: {err}"
 
     def _call(
         self,

@@ -220,6 +220,7 @@ def _described(predictor: Mapping[str, Any]) -> dict[str, Any]:
         "settings_hash": str(predictor.get("settings_hash") or ""),
         "code_hash": str(predictor.get("code_hash") or ""),
         "status": str(predictor.get("status") or "evaluated").replace("_", " "),
+        "loo_error": predictor.get("loo_error"),
         "reason": predictor.get("reason") or "",
     }
 

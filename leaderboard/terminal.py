@@ -313,6 +313,7 @@ def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         for name, n in strays.items()
         if n
     ]
+    lines += [words.loo_error(p) for p in manifest.get("predictors", ()) if p.get("loo_error")]
     note = manifest.get("note")
     lines.append(f"Note: {words.clean(note)}" if note else "")
     return [line for line in lines if line]

@@ -185,3 +185,15 @@ def unbounded(ranking: pd.DataFrame) -> str:
         f"{count(n, 'target')} of metrics without known bounds {verb} left out of these averages: "
         "their losses are not percentage points."
     )
+
+
+def loo_error(predictor: Mapping[str, Any]) -> str:
+    """Say why a predictor's own leave-one-run-out diagnostic is missing.
+
+    Examples
+    --------
+    >>> loo_error({"name": "mine", "loo_error": "ValueError: no"})
+    'mine: its own leave-one-run-out failed: ValueError: no.'
+    """
+    name, error = clean(predictor["name"]), clean(predictor["loo_error"])
+    return f"{name}: its own leave-one-run-out failed: {error}."

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
 from predictors.counts import Array
-from predictors.grid import Cells, Matrix, read_runs, read_shown, read_targets
+from predictors.grid import Cells, Matrix
 from predictors.moments import TrainMoments
-from predictors.priors import Prior, predictions
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import Prior
 from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
+    pass
 
 __all__ = ["MIN_SQUASHED_SD", "AdditiveLogit"]
 
@@ -28,7 +27,7 @@ MIN_SQUASHED_SD = 0.05
 _INFLATION = 1.05  # of the mean squared residual, which the fit has made too small
 
 
-class AdditiveLogit(RunPredictor):
+class AdditiveLogit(PriorPredictor):
     r"""Predict a run by what its model and its scenario usually add.
 
     With :math:`z = tr(y) = \log((y + .02) / (1 - y + .02))`,
@@ -73,27 +72,19 @@ class AdditiveLogit(RunPredictor):
     0.73
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-
     def __init__(self, sweeps: int = 30, **notebook: Any) -> None:
         super().__init__(**notebook)
         if isinstance(sweeps, bool) or not isinstance(sweeps, int) or sweeps < 1:
             raise UsageError(f"AdditiveLogit: sweeps must be a whole number from 1 on: {sweeps!r}.")
         self.sweeps = sweeps
-        self._learned: _Effects | None = None
 
-    def fit(self, train_split: TrainSplit) -> None:
+    def learn(self, runs: Cells) -> _Effects:
         """Learn the effects of models and columns."""
-        self._learned = _Effects.of(read_runs(train_split), self.sweeps)
+        return _Effects.of(runs, self.sweeps)
 
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict each target by the sum of its effects and its shown responses."""
-        learned = self._learned or _Effects.of(read_runs(train_split), self.sweeps)
-        targets = read_targets(sequestered_test_split)
-        priors = learned.priors(targets)
-        return predictions(targets, priors, read_shown(sequestered_test_split, targets))
+    def priors(self, learned: _Effects, targets: Cells) -> list[Prior | None]:
+        """Give each target the sum of its effects."""
+        return learned.priors(targets)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
-from predictors.grid import read_runs, read_shown, read_targets
+from predictors.grid import Cells, read_runs
 from predictors.moments import Moments, TrainMoments, leave_each_out, normal_prior
-from predictors.priors import UNIFORM, Prior, log_predictive, loo_frame, predictions
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import UNIFORM, Prior, log_predictive, loo_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
+    from harness.data_splits import TrainSplit
 
 __all__ = ["BetaBinomial", "beta_prior"]
 
 
-class BetaBinomial(RunPredictor):
+class BetaBinomial(PriorPredictor):
     r"""Predict a run by a beta-binomial distribution with its scenario's moments.
 
     .. math:: c_{ij} \sim \mathrm{BetaBinomial}(n, m_j \nu_j, (1 - m_j) \nu_j), \qquad
@@ -58,24 +57,9 @@ class BetaBinomial(RunPredictor):
     0.568
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-
-    def __init__(self, **notebook: Any) -> None:
-        super().__init__(**notebook)
-        self._learned: TrainMoments | None = None
-
-    def fit(self, train_split: TrainSplit) -> None:
-        """Learn the moments of each column and of all."""
-        self._learned = TrainMoments.of(read_runs(train_split))
-
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict each target by its column and its shown responses."""
-        learned = self._learned or TrainMoments.of(read_runs(train_split))
-        targets = read_targets(sequestered_test_split)
-        priors = [beta_prior(*moments) for moments in learned.of_each(targets)]
-        return predictions(targets, priors, read_shown(sequestered_test_split, targets))
+    def priors(self, learned: TrainMoments, targets: Cells) -> list[Prior | None]:
+        """Give each target the beta distribution with its column's moments."""
+        return [beta_prior(*moments) for moments in learned.of_each(targets)]
 
     def loo(self, train_split: TrainSplit) -> pd.DataFrame:
         """Score each train run as if all but it had been the train split.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
-from predictors.grid import read_runs, read_targets
+from predictors.grid import Cells
 from predictors.moments import NOTHING, TrainMoments, normal_prior
-from predictors.priors import predictions
-
-if TYPE_CHECKING:
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import Prior
 
 __all__ = ["GlobalMean"]
 
 
-class GlobalMean(RunPredictor):
+class GlobalMean(PriorPredictor):
     r"""Predict every run by the mean of all train runs.
 
     .. math:: y \sim N(\bar y, s^2)
@@ -51,23 +47,10 @@ class GlobalMean(RunPredictor):
     (0.5, 0.1)
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+    is_updated: ClassVar[bool] = False
 
-    def __init__(self, **notebook: Any) -> None:
-        super().__init__(**notebook)
-        self._learned: TrainMoments | None = None
-
-    def fit(self, train_split: TrainSplit) -> None:
-        """Learn mean and sd."""
-        self._learned = TrainMoments.of(read_runs(train_split))
-
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict all targets alike."""
-        learned = self._learned or TrainMoments.of(read_runs(train_split))
-        targets = read_targets(sequestered_test_split)
-        priors = [
+    def priors(self, learned: TrainMoments, targets: Cells) -> list[Prior | None]:
+        """Give all targets the same prior."""
+        return [
             normal_prior(NOTHING, pool, bounded) for _, pool, bounded in learned.of_each(targets)
         ]
-        return predictions(targets, priors)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
-from predictors.grid import read_runs, read_shown, read_targets
+from predictors.grid import Cells
 from predictors.moments import TrainMoments
-from predictors.priors import Prior, predictions
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import Prior
 from predictors.scenario_mean import scenario_priors
-
-if TYPE_CHECKING:
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
 
 __all__ = ["Jeffreys"]
 
 
-class Jeffreys(RunPredictor):
+class Jeffreys(PriorPredictor):
     r"""Predict a run from its shown responses under Jeffreys' prior.
 
     The count c of n has the beta-binomial distribution with shapes 1/2 and 1/2, updated by the
@@ -58,27 +52,11 @@ class Jeffreys(RunPredictor):
     [0.0, 0.25, 0.75]
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-
-    def __init__(self, **notebook: Any) -> None:
-        super().__init__(**notebook)
-        self._learned: TrainMoments | None = None
-
-    def fit(self, train_split: TrainSplit) -> None:
-        """Learn the scenario means, for unbounded metrics."""
-        self._learned = TrainMoments.of(read_runs(train_split))
-
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict each target by its shown responses."""
-        learned = self._learned or TrainMoments.of(read_runs(train_split))
-        targets = read_targets(sequestered_test_split)
+    def priors(self, learned: TrainMoments, targets: Cells) -> list[Prior | None]:
+        """Give bounded targets Jeffreys' prior, others the scenario mean's."""
         prior = Prior("beta", 0.5, 0.5)
-        priors = [
+        others = scenario_priors(learned, targets)
+        return [
             prior if bounded else other
-            for bounded, other in zip(
-                targets.bounded, scenario_priors(learned, targets), strict=True
-            )
+            for bounded, other in zip(targets.bounded, others, strict=True)
         ]
-        return predictions(targets, priors, read_shown(sequestered_test_split, targets))

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
 from predictors.additive_logit import MIN_SQUASHED_SD
 from predictors.counts import Array
-from predictors.grid import Cells, Matrix, read_runs, read_shown, read_targets
+from predictors.grid import Cells, Matrix
 from predictors.moments import TrainMoments
-from predictors.priors import Prior, predictions
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import Prior
 from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
+    pass
 
 __all__ = ["KernelRidge"]
 
 _LEAST_RIDGE = 1e-6  # below it the factorisation may fail by rounding
 
 
-class KernelRidge(RunPredictor):
+class KernelRidge(PriorPredictor):
     r"""Predict a run by ridge regression on its model's other runs.
 
     With :math:`z = tr(y) = \log((y + .02) / (1 - y + .02))`, A the train values z of all columns
@@ -81,8 +80,6 @@ class KernelRidge(RunPredictor):
     0.68
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-
     def __init__(self, ridge: float = 10.0, **notebook: Any) -> None:
         super().__init__(**notebook)
         if isinstance(ridge, bool) or not isinstance(ridge, int | float):
@@ -90,20 +87,14 @@ class KernelRidge(RunPredictor):
         if not (math.isfinite(ridge) and ridge >= _LEAST_RIDGE):
             raise UsageError(f"KernelRidge: ridge must be at least {_LEAST_RIDGE:g}: {ridge!r}.")
         self.ridge = ridge
-        self._learned: _Regressions | None = None
 
-    def fit(self, train_split: TrainSplit) -> None:
+    def learn(self, runs: Cells) -> _Regressions:
         """Regress each column on the others."""
-        self._learned = _Regressions.of(read_runs(train_split), self.ridge)
+        return _Regressions.of(runs, self.ridge)
 
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict each target by the regression of its column and its shown responses."""
-        learned = self._learned or _Regressions.of(read_runs(train_split), self.ridge)
-        targets = read_targets(sequestered_test_split)
-        priors = learned.priors(targets)
-        return predictions(targets, priors, read_shown(sequestered_test_split, targets))
+    def priors(self, learned: _Regressions, targets: Cells) -> list[Prior | None]:
+        """Give each target the regression of its column."""
+        return learned.priors(targets)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.prediction import RunPrediction
-from harness.predictor import RunPredictor
-from predictors.grid import Cells, read_runs, read_targets
+from predictors.grid import Cells, read_runs
 from predictors.moments import TrainMoments, leave_each_out, normal_prior
-from predictors.priors import Prior, log_predictive, loo_frame, predictions
+from predictors.prior_predictor import PriorPredictor
+from predictors.priors import Prior, log_predictive, loo_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.data_splits import SequesteredTestSplit, TrainSplit
+    from harness.data_splits import TrainSplit
 
 __all__ = ["ScenarioMean", "scenario_priors"]
 
 
-class ScenarioMean(RunPredictor):
+class ScenarioMean(PriorPredictor):
     r"""Predict a run by the mean of its scenario's train runs.
 
     .. math:: y_{ij} \sim N(\bar y_{\cdot j}, s_j^2)
@@ -58,23 +57,11 @@ class ScenarioMean(RunPredictor):
     (0.5, 0.1)
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+    is_updated: ClassVar[bool] = False
 
-    def __init__(self, **notebook: Any) -> None:
-        super().__init__(**notebook)
-        self._learned: TrainMoments | None = None
-
-    def fit(self, train_split: TrainSplit) -> None:
-        """Learn mean and sd of each column and of all."""
-        self._learned = TrainMoments.of(read_runs(train_split))
-
-    def predict(
-        self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
-    ) -> list[RunPrediction]:
-        """Predict each target by its column."""
-        learned = self._learned or TrainMoments.of(read_runs(train_split))
-        targets = read_targets(sequestered_test_split)
-        return predictions(targets, scenario_priors(learned, targets))
+    def priors(self, learned: TrainMoments, targets: Cells) -> list[Prior | None]:
+        """Give each target the prior of its column."""
+        return scenario_priors(learned, targets)
 
     def loo(self, train_split: TrainSplit) -> pd.DataFrame:
         """Score each train run as if all but it had been the train split.

@@ -17,6 +17,7 @@ from harness.predictor import RunPrediction, RunPredictor
 from harness.results import KEY, TABLES, Results
 from harness.rules import score, uniform
 from harness.server import ENVIRONMENT
+from leaderboard.terminal import ranking_lines
 from suites.errors import UsageError
 
 DATA = Path(__file__).parents[2] / "data" / "misbehaving"
@@ -649,6 +650,34 @@ def test_predictors_that_can_are_asked_for_their_own_loo(calm):
     assert not set(of_one["run"]) & held
     assert np.isfinite(of_one["elpd_loo"]).all()
     assert set(loo["method"]) == {"exact"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ArithmeticError('no variance')", "ArithmeticError: no variance"),
+        ("return {'run': ['a']}", "loo must give the columns"),
+        ("return None", "loo must give the columns"),
+        ("import os; os._exit(5)", "exited with status 5 in loo"),
+        ("import time; time.sleep(100)", "loo took over 3 s"),
+    ],
+)
+def test_a_loo_that_fails_is_told_and_costs_nothing_else(suite, tmp_path, body, said):
+    (tmp_path / "lame.py").write_text(
+        "from predictors.global_mean import GlobalMean\n"
+        "class Lame(GlobalMean):\n"
+        f"    def loo(self, train_split):\n        {body}\n"
+    )
+    spec = f"{tmp_path}/lame.py:Lame"
+    results = evaluate(suite, [spec, "global-mean"], tmp_path / "out", k=0, timeout=3.0)
+    (lame,) = [p for p in results.manifest["predictors"] if p["name"] == "Lame"]
+    assert lame["status"] == "evaluated"
+    assert said in lame["loo_error"]
+    scores = results.scores.astype({"predictor": str}).groupby("predictor")["value"].sum()
+    assert scores["Lame"] == scores["global-mean"]
+    assert "Lame" not in set(results.loo["predictor"].astype(str))
+    text = " ".join(ranking_lines(results.ranking(), results.manifest))
+    assert "Lame: its own leave-one-run-out failed: " in text
 
 
 def test_without_a_folder_results_live_as_long_as_the_object(suite):
