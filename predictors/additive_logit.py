@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from predictors.prior_predictor import PriorPredictor
 from predictors.priors import Prior
 from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MIN_SQUASHED_SD", "AdditiveLogit"]
 

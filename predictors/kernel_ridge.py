@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -17,9 +17,6 @@ from predictors.prior_predictor import PriorPredictor
 from predictors.priors import Prior
 from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["KernelRidge"]
 
