@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="harness",
         description="Predict held-out evaluation runs, and rank the predictors.",
-        epilog="Sources are HELM folders, score tables (Parquet, CSV), globs, or 'demo'.",
+        epilog="Sources are HELM folders, Inspect logs, score tables, globs, URLs, or 'demo'.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -128,13 +128,18 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def _source_arguments(parser: argparse.ArgumentParser, *, table: bool = True) -> None:
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="folder, file, glob or demo")
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="folder, file, glob, URL or demo"
+    )
     group = parser.add_argument_group("reading")
     names = ["--table-spec", *(["--table"] if table else [])]
     group.add_argument(
         *names, dest="table_spec", metavar="FILE", help="YAML that explains a score table"
     )
     group.add_argument("--identity", metavar="FILE", help="YAML with your own names and groups")
+    group.add_argument(
+        "--metrics", metavar="FILE", help="YAML with ranges and directions of your own metrics"
+    )
     group.add_argument("--strict", action="store_true", help="stop at the first problem")
     group.add_argument(
         "--error-policy", default="as-logged", help="as-logged (default), exclude or incorrect"
@@ -154,6 +159,7 @@ def _source_arguments(parser: argparse.ArgumentParser, *, table: bool = True) ->
     group.add_argument("--min-instances", type=int, default=0, metavar="N")
     group.add_argument("--complete", action="store_true", help="drop the fewest to fill the grid")
     group.add_argument("--reruns", default="latest", help="latest (default), first, mean or all")
+    group.add_argument("--unfinished", action="store_true", help="keep runs that did not finish")
 
 
 def _read(options: argparse.Namespace) -> Suite:
@@ -172,6 +178,7 @@ def _read(options: argparse.Namespace) -> Suite:
         min_instances=options.min_instances,
         complete=options.complete,
         reruns=options.reruns,
+        unfinished=options.unfinished,
     )
     suite = read(
         *options.sources,
@@ -179,6 +186,7 @@ def _read(options: argparse.Namespace) -> Suite:
         strict=options.strict,
         identity=options.identity,
         table=options.table_spec,
+        metrics=options.metrics,
         error_policy=options.error_policy,
     )
     _ = suite.entries

@@ -85,7 +85,7 @@ def _conflicts() -> dict[str, str]:
 
 
 def _cache() -> str:
-    from suites.helm.demo import cache_dir
+    from suites.demo_data import cache_dir
 
     return str(cache_dir())
 

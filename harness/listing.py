@@ -189,7 +189,9 @@ def write_frame(
     else:
         found = suite.frame(name)
         if found is None:
-            raise UsageError(f"these sources have no {name}: only HELM runs have the four frames.")
+            raise UsageError(
+                f"these sources have no {name}: HELM runs and Inspect logs have the four frames."
+            )
         frame = found
     for glob in columns or ():
         if not any(fnmatch.fnmatchcase(str(c), glob) for c in frame.columns):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,8 +122,11 @@ class _Index:
         for row in targets.itertuples(index=False):
             raw = _text(row.perturbation)
             fields = json.loads(raw) if raw is not None else {}
-            for name in {_text(row.run), _text(row.name)}:
-                key = (name, _text(row.part), _text(row.metric), _perturbation(fields))
+            part = _text(row.part)
+            # where there are no parts, the HELM frames call them all "test"
+            parts = {part} if part is not None else {None, "test"}
+            for name, part in product({_text(row.run), _text(row.name)}, parts):
+                key = (name, part, _text(row.metric), _perturbation(fields))
                 self.by_name.setdefault(key, []).append(str(row.target))
 
     def resolve(self, prediction: RunPrediction) -> tuple[str | None, str]:

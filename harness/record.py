@@ -430,7 +430,7 @@ class _Rows:
 
 def demo_note(suite: Suite) -> str | None:
     """Say in words when a source is the demo set that comes with the package."""
-    from suites.helm.demo import cache_dir
+    from suites.demo_data import cache_dir
 
     root = str(cache_dir())
     if any(root in entry.run.location for entry in suite.entries):

@@ -1,7 +1,8 @@
-"""Read evaluation results: HELM suites and score tables fill the same tables.
+"""Read evaluation results: HELM suites, Inspect logs and score tables fill the same tables.
 
 ``suites.read(...)`` gives a `Suite` of runs; the HELM objects (`HelmOutputs`, `HelmSuites`,
-`HelmSuite`, `HelmRuns`, `HelmRun`) give HELM's own frames. Names are imported on first use.
+`HelmSuite`, `HelmRuns`, `HelmRun`) and those of Inspect (`InspectRuns`, `InspectRun`) give HELM's
+frames. Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from suites.errors import BenchcastError, NotInstalled, ReadError, UsageError
     from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
     from suites.identity import Identity
+    from suites.inspect.objects import InspectRun, InspectRuns
+    from suites.metric_rules import MetricRules
     from suites.problem import Problem
     from suites.reading import read
     from suites.selection import Selection
@@ -26,6 +29,9 @@ _HOMES = {
     "HelmSuite": "suites.helm.objects",
     "HelmSuites": "suites.helm.objects",
     "Identity": "suites.identity",
+    "InspectRun": "suites.inspect.objects",
+    "InspectRuns": "suites.inspect.objects",
+    "MetricRules": "suites.metric_rules",
     "NotInstalled": "suites.errors",
     "Problem": "suites.problem",
     "ReadError": "suites.errors",
@@ -43,6 +49,9 @@ __all__ = [
     "HelmSuite",
     "HelmSuites",
     "Identity",
+    "InspectRun",
+    "InspectRuns",
+    "MetricRules",
     "NotInstalled",
     "Problem",
     "ReadError",

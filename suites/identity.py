@@ -126,6 +126,38 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def plain_numbers(value: Any) -> Any:
+    """Write 1.0 as 1, at every depth: versions of a source differ in that.
+
+    Examples
+    --------
+    >>> plain_numbers({"shots": 5.0, "scale": [0.5, True]})
+    {'shots': 5, 'scale': [0.5, True]}
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {k: plain_numbers(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain_numbers(v) for v in value]
+    return value
+
+
+def argument_text(value: Any) -> str:
+    """Write the argument of a scenario in one way only.
+
+    Examples
+    --------
+    >>> argument_text("algebra"), argument_text("a, b"), argument_text(True), argument_text(1.0)
+    ('algebra', '"a, b"', 'True', '1')
+    """
+    if isinstance(value, str):
+        return canonical_json(value) if re.search(r'[,\s"]', value) else value
+    if isinstance(value, bool):
+        return str(value)
+    return canonical_json(plain_numbers(value))
+
+
 def condition_of(fields: Mapping[str, Any]) -> str:
     """Hash the fields of a condition to eight hexadecimal digits, whatever their order.
 
@@ -147,6 +179,10 @@ class Identity:
         Model name as derived → new name, or a mapping with ``model``, ``organisation``, ``family``.
     scenarios : mapping of str to (str or mapping)
         Likewise, with ``scenario`` and ``scenario_group``.
+    merge_routes : bool
+        Give a model one name whichever provider served it (Inspect: ``openrouter/openai/gpt-4o``
+        and ``openai/gpt-4o-2024-08-06`` are ``openai/gpt-4o``). Off by default: providers differ
+        in quantisation and sampling, and snapshots in their weights.
 
     Examples
     --------
@@ -159,6 +195,7 @@ class Identity:
 
     models: Mapping[str, Any] = field(default_factory=dict)
     scenarios: Mapping[str, Any] = field(default_factory=dict)
+    merge_routes: bool = False
 
     @classmethod
     def load(cls, path: str | Path) -> Identity:
@@ -167,7 +204,8 @@ class Identity:
         Raises
         ------
         UsageError
-            If it cannot be read, or holds other keys than ``models`` and ``scenarios``.
+            If it cannot be read, or holds other keys than ``models``, ``scenarios`` and
+            ``merge_routes``.
         """
         import yaml
 
@@ -177,28 +215,43 @@ class Identity:
             raise UsageError(f"cannot read the identity file {path}: {err}") from err
         if not isinstance(raw, dict):
             raise UsageError(f"{path}: expected a mapping with the keys models and scenarios.")
+        merge_routes = raw.pop("merge_routes", False)
+        if not isinstance(merge_routes, bool):
+            raise UsageError(f"{path}: merge_routes must be true or false, got {merge_routes!r}.")
         allowed = {
             "models": {"model", "organisation", "family"},
             "scenarios": {"scenario", "scenario_group"},
         }
         for key, entries in raw.items():
             if key not in allowed:
-                raise UsageError(f"{path}: {unknown_name('key', str(key), allowed)}")
+                known = [*allowed, "merge_routes"]
+                raise UsageError(f"{path}: {unknown_name('key', str(key), known)}")
             if not isinstance(entries, dict | None):
                 raise UsageError(f"{path}: {key} must map names to new names or to mappings.")
             for name, entry in (entries or {}).items():
                 _check_entry(f"{path}: {key}.{name}", entry, allowed[key])
         own = {key: {str(k): v for k, v in (raw.get(key) or {}).items()} for key in allowed}
-        return cls(**own)
+        return cls(**own, merge_routes=merge_routes)
 
-    def model(self, name: str) -> tuple[str, str | None, str | None]:
-        """Give model, organisation and family of a model as it was read."""
+    def model(
+        self, name: str, known: tuple[str | None, str | None] | None = None
+    ) -> tuple[str, str | None, str | None]:
+        """Give model, organisation and family of a model as it was read.
+
+        Parameters
+        ----------
+        name : str
+            As the reader has it.
+        known : (str or None, str or None), optional
+            Organisation and family as the reader reads them from this name; by default what any
+            name tells (`organisation_of`, `family_of`), as for a model that the user renames.
+        """
         entry = self.models.get(name)
         own: Mapping[str, Any] = {"model": entry} if isinstance(entry, str) else entry or {}
         model = str(own.get("model") or name)
-        organisation = own.get("organisation", organisation_of(model))
-        family = own.get("family", family_of(model))
-        return model, organisation, family
+        if known is None or model != name:
+            known = organisation_of(model), family_of(model)
+        return model, own.get("organisation", known[0]), own.get("family", known[1])
 
     def scenario(self, name: str) -> tuple[str, str]:
         """Give scenario and scenario group of a scenario as it was read."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from suites.identity import Identity
+from suites.metric_rules import MetricRules
 from suites.problem import Problem
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class RunDescription:
         Sorts the reruns of a cell, latest last (HELM: release, then the suite's natural order).
     folds : mapping of str to int
         Folds that the source itself prescribes, by name; empty as a rule.
+    unfinished : str or None
+        Why its figures are not those of a complete run; None when it is one. Such a run is left
+        out unless the selection asks for it.
+    details : mapping
+        What the source says of it beside all this, under names of its own (``inspect.…``).
     """
 
     run: str
@@ -101,6 +107,8 @@ class RunDescription:
     date: dt.datetime | None = None
     order: tuple[Any, ...] = ()
     folds: Mapping[str, int] = field(default_factory=dict)
+    unfinished: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ class ReadOptions:
     ----------
     identity : Identity
         The user's own names.
+    metrics : MetricRules
+        The user's own facts of metrics: ranges, directions, what texts count as.
     error_policy : str
         ``as-logged``, ``exclude`` or ``incorrect``: what a failed response counts as.
     table : mapping or None
@@ -120,15 +130,21 @@ class ReadOptions:
     """
 
     identity: Identity = field(default_factory=Identity)
+    metrics: MetricRules = field(default_factory=MetricRules)
     error_policy: str = "as-logged"
     table: Mapping[str, Any] | None = None
     table_path: str | None = None
 
 
 class Reader(ABC):
-    """Reads one source. Subclasses are registered under ``benchcast.readers``."""
+    """Reads one source. Subclasses are registered under ``benchcast.readers``.
+
+    A kind whose sources depend on each other (a retried evaluation lies beside its first try) sets
+    `together` and gives `open_together`; then all its sources are opened as one.
+    """
 
     kind: ClassVar[str]
+    together: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -145,6 +161,24 @@ class Reader(ABC):
         UsageError
             Only when nothing of the source can be read and the user can mend that.
         """
+
+    @classmethod
+    def open_together(
+        cls,
+        sources: Sequence[tuple[str, str]],
+        options: ReadOptions,
+        report: Callable[[Problem], None],
+    ) -> Reader:
+        """Open several sources as one, where the kind is read `together`.
+
+        Parameters
+        ----------
+        sources : sequence of (str, str)
+            Each source as the user named it, and its path or URL. A run's ``source`` is the name.
+        options, report
+            As `open`.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def runs(self) -> Iterator[RunDescription]:
@@ -163,6 +197,15 @@ class Reader(ABC):
         metrics : collection of str, optional
             Only these metrics; all of them by default.
         """
+
+    def detailed(
+        self, run: RunDescription, metrics: Collection[str] | None = None
+    ) -> pa.Table | None:
+        """Read one run's responses with further columns of the source's own (``inspect.…``).
+
+        By default the same as `responses`.
+        """
+        return self.responses(run, metrics)
 
     def frame(self, run: RunDescription, table: str) -> pd.DataFrame | None:
         """Read one of the four HELM frames of a run (`FRAMES`); None where there are none."""

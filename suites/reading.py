@@ -12,10 +12,14 @@ from typing import Any
 
 from suites.errors import ReadError, UsageError, unknown_name
 from suites.identity import Identity
+from suites.locations import is_url, manifest
+from suites.metric_rules import MetricRules
 from suites.problem import Problem, ProblemLog
 from suites.reader import Reader, ReadOptions, RunDescription
 from suites.selection import Selection
 from suites.suite import Suite
+
+_DEMO_LOGS = "inspect"
 
 ERROR_POLICIES: tuple[str, ...] = ("as-logged", "exclude", "incorrect")
 
@@ -26,15 +30,16 @@ def read(
     strict: bool = False,
     identity: str | Path | Identity | None = None,
     table: str | Path | Mapping[str, Any] | None = None,
+    metrics: str | Path | Mapping[str, Any] | None = None,
     error_policy: str = "as-logged",
 ) -> Suite:
-    """Read evaluation results: HELM folders and score tables, mixed as you like.
+    """Read evaluation results: HELM folders, Inspect logs, score tables, mixed as you like.
 
     Parameters
     ----------
-    *sources : str, path, HelmOutputs, HelmSuite, HelmRuns, HelmRun, or lists of these
-        Folders, files, globs; ``"demo"`` or ``"demo/<suite>"`` is the set that comes with the
-        package.
+    *sources : str, path, HelmOutputs, HelmSuite, HelmRuns, HelmRun, InspectRuns, or lists of these
+        Folders, files, globs, URLs, or a text file that lists such (``.txt``); ``"demo"``,
+        ``"demo/<suite>"`` and ``"demo/inspect"`` are the sets that come with the package.
     select : Selection, optional
         Which runs and which number of each; by default the main metric of every run.
     strict : bool
@@ -43,6 +48,9 @@ def read(
         The user's own names of models and scenarios.
     table : path or mapping, optional
         The YAML file, or its content, that explains a score table.
+    metrics : path or mapping, optional
+        The YAML file, or its content, with your own facts of metrics: ranges, directions, and
+        what texts count as (`suites.metric_rules.MetricRules`).
     error_policy : str
         ``as-logged``, ``exclude`` or ``incorrect``: what a failed response counts as.
 
@@ -72,6 +80,7 @@ def read(
     own = identity if isinstance(identity, Identity) else None
     options = ReadOptions(
         identity=own or (Identity.load(identity) if identity else Identity()),  # type: ignore[arg-type]
+        metrics=_metric_rules(metrics),
         error_policy=error_policy,
         table=_mapping(table),
         table_path=str(table) if isinstance(table, str | Path) else None,
@@ -79,11 +88,20 @@ def read(
     problems = ProblemLog(strict=strict)
     kinds = readers()
     described: list[tuple[Reader, RunDescription]] = []
+    together: dict[type[Reader], list[tuple[str, str]]] = {}
     for source in places:
-        for kind, path in _detect(_demo(source), kinds):
+        for kind, path in _detect(demo_path(source), kinds):
+            named = (
+                source if path == demo_path(source) else path
+            )  # a glob's matches name themselves
+            if kind.together:
+                together.setdefault(kind, []).append((named, path))
+                continue
             reader = kind.open(path, options, problems.add)
-            named = source if path == _demo(source) else path  # a glob's matches name themselves
             described += [(reader, replace(run, source=named)) for run in reader.runs()]
+    for kind, given in together.items():
+        reader = kind.open_together(given, options, problems.add)
+        described += [(reader, run) for run in reader.runs()]
     return Suite(_unique(described, problems), problems, select or Selection())
 
 
@@ -93,7 +111,7 @@ def readers() -> dict[str, type[Reader]]:
     Examples
     --------
     >>> sorted(readers())
-    ['helm', 'table']
+    ['helm', 'inspect', 'table']
     """
     found: dict[str, type[Reader]] = {}
     for point in sorted(entry_points(group="benchcast.readers"), key=lambda p: p.name):
@@ -107,7 +125,7 @@ def _flatten(sources: Iterable[Any]) -> Iterable[str]:
             yield os.fspath(source)
             continue
         path = getattr(source, "root_dir", None) or getattr(source, "path", None)
-        if isinstance(path, str | os.PathLike):  # HelmOutputs, HelmSuite, HelmRun
+        if isinstance(path, str | os.PathLike):  # HelmOutputs, HelmSuite, HelmRun, InspectRun
             yield os.fspath(path)
         elif isinstance(source, Iterable):
             yield from _flatten(source)
@@ -118,11 +136,15 @@ def _flatten(sources: Iterable[Any]) -> Iterable[str]:
             )
 
 
-def _demo(source: str) -> str:
+def demo_path(source: str) -> str:
     """Give the path of what comes with the package, when that is named; else the source."""
     name, _, suite = source.partition("/")
     if name != "demo" or os.path.exists(source):
         return source
+    if suite == _DEMO_LOGS:
+        from suites.demo_data import unpack
+
+        return str(unpack("inspect-standin") / "logs")
     from suites.helm.objects import HelmOutputs
 
     outputs = HelmOutputs.demo()
@@ -131,25 +153,52 @@ def _demo(source: str) -> str:
     for candidate in outputs.suites():
         if candidate.name == suite:
             return str(candidate.path)
-    raise unknown_name("demo suite", suite, [s.name for s in outputs.suites()])
+    raise unknown_name("demo suite", suite, [*(s.name for s in outputs.suites()), _DEMO_LOGS])
 
 
-def _detect(source: str, kinds: Mapping[str, type[Reader]]) -> list[tuple[type[Reader], str]]:
-    for kind in kinds.values():
-        if kind.accepts(source):
-            return [(kind, source)]
+def _detect(
+    source: str, kinds: Mapping[str, type[Reader]], lists: tuple[str, ...] = ()
+) -> list[tuple[type[Reader], str]]:
+    """Give the readers of a source and their paths; a folder may be of several kinds."""
+    if source.lower().endswith(".txt") and (is_url(source) or os.path.isfile(source)):
+        if source in lists:
+            raise UsageError(f"{source}: this list of sources names itself.")
+        pairs = []
+        for path in manifest(source):
+            try:
+                pairs += _detect(path, kinds, (*lists, source))
+            except UsageError as err:
+                raise UsageError(f"in the list {source}: {err}") from err
+        return pairs
+    accepting = [kind for kind in kinds.values() if kind.accepts(source)]
+    if accepting:
+        return [(kind, source) for kind in accepting]
+    if is_url(source):
+        raise UsageError(
+            f"{source}: nothing that can be read is there, or it cannot be reached. By URL, "
+            "Inspect logs (.eval, .json, folders of them) and score tables can be read."
+        )
     if os.path.exists(source):
         raise UsageError(
             f"{source} is of no kind that can be read: a HELM folder has runs with run_spec.json, "
-            "a score table is a Parquet or CSV file (or a YAML file with the key data)."
+            "an Inspect log is an .eval file or a .json file with the keys eval and status, a "
+            "score table is a Parquet or CSV file (or a YAML file with the key data)."
         )
     found = sorted(globbing.glob(source, recursive=True)) if globbing.has_magic(source) else []
     if found:
-        return [pair for path in found for pair in _detect(path, kinds)]
+        return [pair for path in found for pair in _detect(path, kinds, lists)]
     parent = os.path.dirname(source.rstrip("/")) or "."
     near = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
     shown = unknown_name("entry", os.path.basename(source.rstrip("/")), near) if near else ""
     raise UsageError(f"there is nothing at {source}. {f'In {parent}: {shown}' if near else ''}")
+
+
+def _metric_rules(metrics: str | Path | Mapping[str, Any] | None) -> MetricRules:
+    if metrics is None:
+        return MetricRules()
+    if isinstance(metrics, Mapping):
+        return MetricRules.parse(metrics, "metrics")
+    return MetricRules.load(metrics)
 
 
 def _mapping(table: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -173,7 +222,7 @@ def _unique(
     places: dict[str, set[tuple[str, str]]] = {}
     once: dict[tuple[str, str, str], tuple[Reader, RunDescription]] = {}
     for reader, run in described:
-        place = (os.path.realpath(run.location), run.run)
+        place = (run.location if is_url(run.location) else os.path.realpath(run.location), run.run)
         if (*place, run.kind) in once:
             problems.add(
                 Problem(

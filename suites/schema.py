@@ -187,6 +187,51 @@ def _strings(value: Any) -> pa.Array:
     return array if array.type == pa.string() else array.cast(pa.string())
 
 
+def concat_details(tables: Iterable[pa.Table]) -> pa.Table:
+    """Join tables of responses that may differ in the columns behind those of `RESPONSES`.
+
+    A column that is missing in a table is null there. One that has several types becomes float64
+    where all are numbers, else text.
+
+    Examples
+    --------
+    >>> base = responses_table({"run": "r", "instance": ["a"], "value": [1.0]})
+    >>> one = base.append_column("inspect.limit", [["token"]])
+    >>> concat_details([one, base]).column("inspect.limit").to_pylist()
+    ['token', None]
+    """
+    import pyarrow as pa
+
+    given = list(tables)
+    types: dict[str, pa.DataType] = {}
+    for table in given:
+        for field in list(table.schema)[len(RESPONSES) :]:
+            types[field.name] = _wider(types.get(field.name, pa.null()), field.type)
+    whole = []
+    for table in given:
+        for name, type_ in types.items():
+            at = table.schema.get_field_index(name)
+            column = table.column(at) if at >= 0 else pa.nulls(table.num_rows, type_)
+            table = table.drop_columns(name) if at >= 0 else table
+            table = table.append_column(pa.field(name, type_), column.cast(type_))
+        whole.append(table)
+    return pa.concat_tables(whole)
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+
+    def is_number(type_: pa.DataType) -> bool:
+        return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
+
+    return pa.float64() if is_number(one) and is_number(other) else pa.string()
+
+
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Turn an Arrow table into pandas: categories, Arrow strings, float64, int32.
 

@@ -35,6 +35,8 @@ class Selection:
         Drop the fewest models and scenarios until every cell is there.
     reruns : str
         ``latest``, ``first``, ``mean`` or ``all``: which of several runs of one cell.
+    unfinished : bool
+        Keep runs that did not come to their end; their value is the mean of what there is.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Selection:
     min_instances: int = 0
     complete: bool = False
     reruns: str = "latest"
+    unfinished: bool = False
 
     def __post_init__(self) -> None:
         for name in ("models", "scenarios", "exclude_models", "exclude_scenarios"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suites.errors import UsageError, unknown_name
 from suites.problem import Problem, ProblemLog
 from suites.reader import FRAMES, Figure, Reader, RunDescription
-from suites.schema import RUNS, arrow_schema, frame_of, to_pandas
+from suites.schema import RUNS, arrow_schema, concat_details, frame_of, to_pandas
 from suites.selection import Selection, matches
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class Suite:
             if not self.selection.keeps(run.model, run.scenario):
                 continue
             if self.selection.condition not in (None, run.condition):
+                continue
+            if run.unfinished and not self.selection.unfinished:
+                hint = "--unfinished keeps such runs"
+                self._report(run, "unfinished", run.unfinished, hint)
                 continue
             figures = _figures(run, self.selection)
             if not figures:
@@ -164,24 +168,44 @@ class Suite:
         """Read one run's responses, as `iter_responses` gives them: a pair for each number."""
         entries = self.by_run[run]
         first = entries[0]
-        table = first.reader.responses(first.run, {e.figure.metric for e in entries})
-        if table is None:
-            return [(entry, None) for entry in entries]
-        figures = [(e, e.figure) for e in entries]
-        return [(e, behind(table, f.metric, f.part, f.perturbation)) for e, f in figures]
+        return _each(entries, first.reader.responses(first.run, _metrics(entries)))
 
-    def responses(self, runs: Collection[str] | None = None) -> pd.DataFrame:
+    def responses(
+        self, runs: Collection[str] | None = None, *, details: bool = False
+    ) -> pd.DataFrame:
         """Read the responses behind the selected numbers: columns of `suites.schema.RESPONSES`.
 
         Parameters
         ----------
         runs : collection of str, optional
             Ids of runs; all by default.
+        details : bool
+            Add what sources say of each response beside these (``inspect.total_tokens`` …).
         """
         import pyarrow as pa
 
+        if details:
+            return self._detailed(runs)
         tables = [table for _, table in self.iter_responses(runs) if table is not None]
         return to_pandas(pa.concat_tables(tables) if tables else arrow_schema().empty_table())
+
+    def _detailed(self, runs: Collection[str] | None) -> pd.DataFrame:
+        tables = []
+        for run, entries in self.by_run.items():
+            if runs is None or run in runs:
+                read = entries[0].reader.detailed
+                pairs = _each(entries, read(entries[0].run, _metrics(entries)))
+                tables += [table for _, table in pairs if table is not None]
+        return to_pandas(concat_details(tables) if tables else arrow_schema().empty_table())
+
+    @cached_property
+    def details(self) -> pd.DataFrame:
+        """One row per run: ``run`` and what sources say of it beside `runs` (``inspect.…``)."""
+        import pandas as pd
+
+        rows = [{"run": run, **e[0].run.details} for run, e in self.by_run.items()]
+        frame = pd.DataFrame(rows, columns=list({"run": None} | {k: None for r in rows for k in r}))
+        return frame.convert_dtypes()
 
     def frame(self, table: str, runs: Collection[str] | None = None) -> pd.DataFrame | None:
         """Read one of the four HELM frames of all selected runs, in the order of `runs`.
@@ -297,8 +321,8 @@ class Suite:
 
     # -- private ---------------------------------------------------------------------------------
 
-    def _report(self, run: RunDescription, code: str, message: str) -> None:
-        self._found.add(Problem(run.source, run.run, None, None, code, message))
+    def _report(self, run: RunDescription, code: str, message: str, hint: str = "") -> None:
+        self._found.add(Problem(run.source, run.run, None, None, code, message, hint))
 
     def _check_names(self) -> None:
         """Refuse names of the selection that nothing has: a slip must not pass as a choice."""
@@ -329,7 +353,7 @@ class Suite:
         entries: list[Entry] = []
         repeated = 0
         for cell in sorted(cells):
-            items = sorted(cells[cell], key=lambda item: (item[1].order, _when(item[1])))
+            items = sorted(cells[cell], key=lambda i: (i[1].kind, i[1].order, _when(i[1])))
             repeated += len(items) > 1
             made = [Entry(*item, i, item[2].value) for i, item in enumerate(items)]
             if policy == "all":
@@ -483,6 +507,18 @@ def _row(entry: Entry) -> dict[str, Any]:
         "date": run.date,
         "rerun": entry.rerun,
     }
+
+
+def _metrics(entries: Collection[Entry]) -> set[str]:
+    return {entry.figure.metric for entry in entries}
+
+
+def _each(entries: list[Entry], table: pa.Table | None) -> list[tuple[Entry, pa.Table | None]]:
+    """Give each number of a run the responses behind it."""
+    if table is None:
+        return [(entry, None) for entry in entries]
+    figures = [(e, e.figure) for e in entries]
+    return [(e, behind(table, f.metric, f.part, f.perturbation)) for e, f in figures]
 
 
 def behind(table: pa.Table, metric: str, part: str | None, perturbation: str | None) -> pa.Table:

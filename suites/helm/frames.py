@@ -369,6 +369,34 @@ def frame_of_runs(table: str, runs: Iterable[tuple[str, Any]]) -> DotDictDataFra
     return _join(pieces)
 
 
+def frame_of_columns(name: str, columns: Mapping[str, Sequence[Any]]) -> DotDictDataFrame:
+    """Make one run's frame of its columns, for sources that have no files of HELM.
+
+    Parameters
+    ----------
+    name : str
+        The run's ``run_spec.name``.
+    columns : mapping of str to sequence of length R
+        Dotted names → values as JSON has them; nested objects flattened already.
+
+    Returns
+    -------
+    DotDictDataFrame
+        Columns sorted behind ``run_spec.name``, with the dtypes of `frame_of_run`.
+
+    Examples
+    --------
+    >>> frame_of_columns("r", {"stats.name.name": ["f1"], "stats.count": [1]}).iloc[0].tolist()
+    ['r', 1, 'f1']
+    """
+    memo: dict[str, str] = {}
+    length = len(next(iter(columns.values()), ()))
+    names = np.empty(length, object)
+    names.fill(name)
+    arrays = {key: _array(list(columns[key]), memo) for key in sorted(columns)}
+    return _join([(length, {KEY: names, **arrays})])
+
+
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Pause the collector: it would look through millions of fresh dicts, over and over."""

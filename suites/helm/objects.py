@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from suites.demo_data import unpack
 from suites.errors import UsageError, unknown_name
-from suites.helm.demo import unpack_demo
 from suites.helm.folders import (
     NOT_RUNS,
     RUN_FILES,
@@ -127,7 +127,7 @@ class HelmOutputs(_Folder):
         methods = ("unpack", "compute", "download", "fixture")
         if method not in methods:
             raise unknown_name("demo method", method, methods)
-        return cls(unpack_demo() / "benchmark_output")
+        return cls(unpack("helm-standin") / "benchmark_output")
 
     def suites(self, pattern: str = "*") -> list[HelmSuite]:
         """List the suites whose name matches a glob, sorted; links to another suite are left out.

@@ -37,7 +37,7 @@ from suites.helm.structs import (
     load_json,
     read_bytes,
 )
-from suites.identity import canonical_json, condition_of
+from suites.identity import argument_text, canonical_json, condition_of, plain_numbers
 from suites.metrics import known_metric
 from suites.problem import Problem
 from suites.reader import Figure, Reader, ReadOptions, RunDescription
@@ -125,26 +125,7 @@ def scenario_label(class_name: str, args: Mapping[str, Any], groups: Collection[
     base = scenario_base(class_name, groups)
     if not given:
         return base
-    return f"{base}:" + ",".join(f"{k}={_argument(given[k])}" for k in sorted(given))
-
-
-def _argument(value: Any) -> str:
-    if isinstance(value, str):
-        return canonical_json(value) if re.search(r'[,\s"]', value) else value
-    if isinstance(value, bool):
-        return str(value)
-    return canonical_json(_plain_numbers(value))
-
-
-def _plain_numbers(value: Any) -> Any:
-    """Write 1.0 as 1, at every depth: versions of HELM differ in that."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {k: _plain_numbers(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain_numbers(v) for v in value]
-    return value
+    return f"{base}:" + ",".join(f"{k}={argument_text(given[k])}" for k in sorted(given))
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -176,7 +157,7 @@ def condition_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
     fields["perturbation_specs"] = [
         {"class_name": s.get("class_name"), "args": s.get("args") or {}} for s in specs
     ]
-    return {k: _plain_numbers(fields[k]) for k in sorted(fields) if k not in NOT_CONDITION}
+    return {k: plain_numbers(fields[k]) for k in sorted(fields) if k not in NOT_CONDITION}
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

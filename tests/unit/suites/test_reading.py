@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(suite_path, tmp_path
         ("{here}/nowhere", "there is nothing at"),
         ("{here}/aren.csv", "did you mean 'arena.csv'"),
         ("{here}/*.parquet", "there is nothing at"),
-        ("{here}/notes.txt", "is of no kind that can be read"),
+        ("{here}/notes.md", "is of no kind that can be read"),
         ("{here}/empty", "is of no kind that can be read"),
         ("", "there is nothing at"),
         ("\0", "there is nothing at"),
@@ -171,14 +171,14 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(suite_path, tmp_path
 )
 def test_a_source_that_is_none_is_refused(table, source, message):
     here = table.parent
-    (here / "notes.txt").write_text("x")
+    (here / "notes.md").write_text("x")
     (here / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
         read(source.format(here=here))
 
 
 def test_a_glob_that_meets_what_cannot_be_read_says_which(table):
-    (table.parent / "notes.txt").write_text("x")
+    (table.parent / "notes.md").write_text("x")
     with pytest.raises(UsageError, match=r"notes\.txt"):
         read(f"{table.parent}/*")
 
