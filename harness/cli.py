@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="run_specs, scenario_state, stats, per_instance_stats, responses or runs",
     )
-    frames.add_argument("--columns", nargs="+", metavar="GLOB", help="only these columns")
+    frames.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="GLOB",
+        help="only these columns; 'inspect.*' are those that Inspect logs add",
+    )
     frames.add_argument("--out", required=True, metavar="FILE", help=".parquet or .csv")
 
     evaluate = _command(commands, "evaluate", _evaluate, "hold runs out, predict and score them")

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from suites.helm.objects import HelmRuns
+    from suites.inspect.objects import InspectRuns
 
 INSTANCE = "scenario_state.request_states.instance.id"
 POLICIES: tuple[str, ...] = ("warn", "error", "ignore")
 
 
 def split_runs(
-    helm_runs: HelmRuns,
+    helm_runs: HelmRuns | InspectRuns,
     *,
     num_example_runs: int,
     num_eval_samples: int,
@@ -38,7 +39,7 @@ def split_runs(
 
     Parameters
     ----------
-    helm_runs : HelmRuns
+    helm_runs : HelmRuns or InspectRuns
         The pool, in the order given.
     num_example_runs, num_eval_samples : int
         How many runs to learn from, and how many instances of the evaluation run to show.

@@ -16,6 +16,9 @@ from suites.suite import Suite
 if TYPE_CHECKING:
     import pandas as pd
 
+DETAILS = "inspect."
+"""Prefix of the columns that a source adds to the common ones."""
+
 WRITABLE: tuple[str, ...] = (*FRAMES, "responses", "runs")
 
 
@@ -161,7 +164,8 @@ def write_frame(
     name : str
         One of `WRITABLE`.
     columns : sequence of str, optional
-        Names or globs of the columns to keep, in the table's own order.
+        Names or globs of the columns to keep, in the table's own order. Of runs and responses
+        those of a source's own are read when one of these begins with its prefix: ``inspect.*``.
     out : str
         The file; its ending decides the format. Lists and mappings become JSON text.
 
@@ -182,10 +186,11 @@ def write_frame(
         raise UsageError(f"--out {out}: the file must end in .parquet or .csv.")
     if not path.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {path.parent}.")
+    details = any(glob.startswith(DETAILS) for glob in columns or ())
     if name == "runs":
-        frame = suite.runs
+        frame = suite.runs.merge(suite.details, on="run", how="left") if details else suite.runs
     elif name == "responses":
-        frame = suite.responses()
+        frame = suite.responses(details=details)
     else:
         found = suite.frame(name)
         if found is None:

@@ -95,13 +95,14 @@ class Predictor:
 
         Parameters
         ----------
-        helm_runs : path, glob, HelmSuite, HelmRuns, or a list of these
-            The pool; see `harness.helm_split.split_runs` for what is drawn.
+        helm_runs : path, glob, HelmSuite, HelmRuns, InspectRuns, or a list of these
+            The pool, HELM suites or Inspect logs; see `harness.helm_split.split_runs` for what
+            is drawn.
         """
-        from suites.helm.objects import HelmRuns
+        from suites.pool import pool_of
 
         return split_runs(
-            HelmRuns.coerce(helm_runs),
+            pool_of(helm_runs),
             num_example_runs=self.num_example_runs,
             num_eval_samples=self.num_eval_samples,
             random_seed=self.random_seed,

@@ -417,7 +417,7 @@ class HelmReader(Reader):
             counted = [instances.get((part, sub, perturbation)) for sub in parts]
             known = [c for c in counted if c is not None]
             n = round(sum(known)) if len(known) == len(counted) else None
-            facts = known_metric(metric)
+            facts = self.options.metrics.facts(known_metric(metric))
             one = len(parts) == 1 and None in parts and next(iter(parts.values())).count == 1
             figures.append(
                 Figure(
@@ -532,7 +532,7 @@ class HelmReader(Reader):
             rows = self._first_of_each(rows, run, path)
         columns = list(zip(*rows, strict=True)) if rows else [()] * 8
         instance, trial, sub_part, perturbation, metric, part, value, weight = columns
-        facts = {name: known_metric(name) for name in set(metric)}
+        facts = {name: self.options.metrics.facts(known_metric(name)) for name in set(metric)}
         choice = str(run.condition_fields.get("method", "")).startswith("multiple_choice")
         asked = zip(instance, perturbation, strict=True)
         return responses_table(

@@ -54,6 +54,11 @@ def metric_of(score: ScoreResult) -> str:
     return name if score.reducer in (None, "mean") else f"{name}@{score.reducer}"
 
 
+def has_mean(score: ScoreResult) -> bool:
+    """Say whether the mean of the responses is among a score's metrics."""
+    return any(_bare(metric) in MEANS for metric in score.metrics)
+
+
 def published(header: Header, rules: MetricRules) -> list[Figure]:
     """Give the figures that a log's header publishes, in its order."""
     figures: dict[str, Figure] = {}

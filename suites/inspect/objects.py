@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from suites.errors import UsageError
@@ -144,7 +144,7 @@ class InspectRuns(Sequence[InspectRun]):
         self.problems = ProblemLog()
         named = [(os.fspath(s), demo_path(os.fspath(s))) for s in sources]
         reader = InspectReader.open_together(named, options or ReadOptions(), self.problems.add)
-        self._runs = []
+        self._runs: list[InspectRun] = []
         for run in reader.runs():
             if run.unfinished is None:
                 self._runs.append(InspectRun(reader, run, reader.log(run)))
@@ -152,6 +152,14 @@ class InspectRuns(Sequence[InspectRun]):
                 self.problems.add(
                     Problem(run.source, run.run, None, None, "unfinished", run.unfinished)
                 )
+
+    @classmethod
+    def of(cls, runs: Iterable[InspectRun]) -> InspectRuns:
+        """Make a sequence of these runs."""
+        made = cls.__new__(cls)
+        made.problems = ProblemLog()
+        made._runs = list(runs)
+        return made
 
     @overload
     def __getitem__(self, place: int) -> InspectRun: ...

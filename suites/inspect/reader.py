@@ -19,7 +19,16 @@ from suites.identity import condition_of
 from suites.inspect.attempts import Candidate, choose
 from suites.inspect.details import instance_hash, response_details, run_details
 from suites.inspect.errors import LogError
-from suites.inspect.figures import facts_of, main_metric, observed, published, with_scale
+from suites.inspect.figures import (
+    facts_of,
+    has_mean,
+    main_metric,
+    metric_of,
+    observed,
+    published,
+    with_scale,
+)
+from suites.inspect.header import Header, ScoreResult
 from suites.inspect.identity import agent_name, condition_fields, scenario_label
 from suites.inspect.log import NOT_LOGS, Log, looks_like_log
 from suites.inspect.models import ModelName, model_name
@@ -257,13 +266,23 @@ class InspectReader(Reader):
             details=run_details(log, each.model.snapshot),
         )
 
-    def _recounts(self, header: Any) -> bool:
-        """Say whether published figures count what shall not count, or leave out what shall."""
-        if header.invalidated:
+    def _recounts(self, header: Header) -> bool:
+        """Say whether the log's responses have figures that its header does not publish.
+
+        They have where it publishes custom metrics alone, where samples were declared invalid,
+        where the user has own numbers for texts, and where failed samples are treated otherwise.
+        """
+        if header.invalidated or not all(map(has_mean, header.scores)):
+            return True
+        if any(map(self._restated, header.scores)):
             return True
         if self.options.error_policy == "as-logged":
             return False
         return header.total is None or header.completed is None or header.completed < header.total
+
+    def _restated(self, score: ScoreResult) -> bool:
+        """Say whether the user has own numbers for a score's texts."""
+        return self.options.metrics.values(metric_of(score)) is not None
 
     def _own_figures(self, each: _Named, name: str, figures: Sequence[Figure]) -> list[Figure]:
         """Give the means of a log's responses, where they stand for its published figures."""
@@ -280,11 +299,12 @@ class InspectReader(Reader):
         for figure in made if each.log.header.finished else ():
             was = before.get(figure.metric)
             if was is not None and was == was and abs(was - figure.value) > 1e-9:
-                why = (
-                    f"{int(scores.invalid.sum())} invalidated samples are left out"
-                    if scores.invalid.any()
-                    else f"{int(scores.errored.sum())} failed samples, {self.options.error_policy}"
-                )
+                if self.options.metrics.values(figure.metric) is not None:
+                    why = "texts count as you stated"
+                elif scores.invalid.any():
+                    why = f"{int(scores.invalid.sum())} invalidated samples are left out"
+                else:
+                    why = f"{int(scores.errored.sum())} failed samples, {self.options.error_policy}"
                 self._problem(
                     each.source,
                     each.log.location,
@@ -333,7 +353,7 @@ class InspectReader(Reader):
 
     def _scored(self, log: Log) -> int:
         try:
-            return sum(row.error is None and bool(row.scores) for row in log.rows())
+            return sum(row.error is None and bool(row.scores) for row in log.rows(Row))
         except LogError:
             return -1
 
@@ -484,7 +504,7 @@ def _main_figure(run: RunDescription) -> Figure:
     return next(f for f in run.figures if f.metric == run.main[0])
 
 
-def _ending(header: Any) -> str:
+def _ending(header: Header) -> str:
     """Say how an evaluation ended that did not come to its end."""
     how = {
         "error": "ended with an error",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,37 @@ class Note(Protocol):
 
     def __call__(self, code: str, message: str, hint: str = "", row: int | None = None) -> None:
         """Take a finding."""
+
+
+class Opened(Protocol):
+    """A file of a table that was opened: its columns are known, its rows are read on request.
+
+    Attributes
+    ----------
+    location : str
+        Path or URL.
+    name : str
+        The file's own name, for messages.
+    columns : tuple of str
+        Names of its columns, without repetitions.
+    has_figures : bool
+        Whether its values are those of runs, though other files of the table have responses.
+    """
+
+    @property
+    def location(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def has_figures(self) -> bool: ...  # noqa: D102
+
+    def head(self) -> pa.Table:
+        """Read the first rows (`HEAD_ROWS`) of all columns."""
+
+    def read(self, columns: Sequence[str], note: Note) -> tuple[pa.Table, NDArray[np.int64]]:
+        """Read columns; give them and each row's number in the file, from 1."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +98,7 @@ class TableFile:
     location: str
     name: str
     columns: tuple[str, ...]
+    has_figures: ClassVar[bool] = False
     repeated: tuple[str, ...] = ()
     encoding: str = "utf-8"
     delimiter: str | None = None  # None: Parquet
@@ -88,7 +120,7 @@ class TableFile:
             )
         name = re.split(r"[/\\]", location)[-1]
         encoding, delimiter = "utf-8", None
-        with _errors(location):
+        with readable(location):
             if match[1].lower() in ("parquet", "pq"):
                 with _parquet(location) as file:
                     names = list(file.schema_arrow.names)
@@ -144,7 +176,7 @@ class TableFile:
                     f"several columns are called {name!r}; the first is read",
                     "give the columns different names",
                 )
-        with _errors(self.location):
+        with readable(self.location):
             if self.delimiter is None and limit is not None:
                 return self._parquet_head(columns, limit)
             if self.delimiter is None:
@@ -213,7 +245,7 @@ class TableFile:
 
         encoding = self.encoding
         if limit is not None:
-            with _stream(self.location) as stream:
+            with open_text(self.location) as stream:
                 first = bytes(stream.read(_BLOCK_BYTES))
             if len(first) == _BLOCK_BYTES:
                 first = first[: first.rfind(b"\n") + 1] or first
@@ -222,7 +254,7 @@ class TableFile:
             table, ragged, _ = self._csv_table(columns, pa.BufferReader(first), encoding)
             return table.slice(0, limit), np.arange(1, min(limit, table.num_rows) + 1)
         if encoding == "utf-8":
-            with _stream(self.location) as stream:
+            with open_text(self.location) as stream:
                 if not _is_utf8(stream):
                     encoding = "latin-1"
                     note(
@@ -230,7 +262,7 @@ class TableFile:
                         "is not UTF-8; read as Latin-1",
                         "save the file as UTF-8",
                     )
-        with _stream(self.location) as stream:
+        with open_text(self.location) as stream:
             table, ragged, ending = self._csv_table(columns, stream, encoding)
         for row, message in ragged[:_LISTED]:
             note("ragged-row", f"{message}; the row is left out", "quote commas in texts", row)
@@ -316,7 +348,7 @@ def _one_line(err: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _errors(location: str) -> Iterator[None]:
+def readable(location: str) -> Iterator[None]:
     """Turn what goes wrong in opening a file into an error the user can mend."""
     import pyarrow as pa
 
@@ -355,12 +387,11 @@ def _parquet(location: str, encoded: Sequence[str] = ()) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _stream(location: str) -> Iterator[Any]:
-    """Open a file of text, unpacked by its suffix."""
+def open_text(location: str) -> Iterator[Any]:
+    """Open a file of text for reading its bytes, unpacked by its suffix (gz, bz2, zst)."""
     import pyarrow as pa
 
-    match = _SUFFIX.search(location)
-    packing = _COMPRESSION.get((match[3] or "").lower()) if match else None
+    packing = _COMPRESSION.get(location.rsplit(".", 1)[-1].lower())
     with _bytes(location) as stream, pa.input_stream(stream, compression=packing) as text:
         yield text
 
@@ -383,7 +414,7 @@ def _is_utf8(stream: Any) -> bool:
 
 def _csv_header(location: str, *, tab: bool) -> tuple[list[str], str, str]:
     """Look at the first line of a CSV file: its names, encoding and delimiter."""
-    with _stream(location) as stream:
+    with open_text(location) as stream:
         head = bytes(stream.read(_BLOCK_BYTES))
     if not head.strip():
         raise UsageError(f"{location}: the file is empty.")

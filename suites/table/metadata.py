@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from suites.errors import UsageError, unknown_name
 from suites.table.columns import Coded, coded_of, plain_series
+from suites.table.facts import ScenarioFacts
 from suites.table.file import TableFile
 from suites.table.roles import find_column
 from suites.table.rows import Findings, Rows, natural_key
-from suites.table.runs import ScenarioFacts, parse_date
+from suites.table.runs import parse_date
 from suites.table.spec import FoldsSpec, MetadataSpec, TableSpec, locate, matching
 
 if TYPE_CHECKING:

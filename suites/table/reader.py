@@ -1,23 +1,28 @@
 """Reads score tables: Parquet or CSV, long or wide, responses or values of runs.
 
-Column names say what a table holds, or a YAML file does (``docs/tables.md``). A table is read once,
-when it is opened; a run's responses are a slice of it.
+Column names say what a table holds, or a YAML file does (``docs/tables.md``). Files of some other
+tools are read as such tables too (`suites.table.adapters`). A table is read once, when it is
+opened; a run's responses are a slice of it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suites.errors import UsageError
-from suites.identity import Identity, condition_of
+from suites.identity import Identity, canonical_json, condition_of
 from suites.problem import Problem
 from suites.reader import Figure, Reader, ReadOptions, RunDescription
-from suites.schema import responses_table
-from suites.table.file import TableFile, is_table_name
+from suites.schema import STATUSES, responses_table
+from suites.table import adapters
+from suites.table.adapters.long_table import SPEC
+from suites.table.facts import NOTHING, CellFacts, ScenarioFacts
+from suites.table.file import Opened, TableFile, is_table_name
 from suites.table.metadata import (
     Properties,
     fold_columns,
@@ -27,13 +32,7 @@ from suites.table.metadata import (
     scenario_facts,
 )
 from suites.table.rows import Findings, read_rows
-from suites.table.runs import (
-    NOTHING,
-    CellFacts,
-    Runs,
-    ScenarioFacts,
-    make_runs,
-)
+from suites.table.runs import Runs, make_runs
 from suites.table.spec import TableSpec, load_yaml, locate
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class TableReader(Reader):
         self,
         source: str,
         location: str,
-        runs: Runs,
+        runs: Runs | None,
         descriptions: Sequence[RunDescription],
         facts: Mapping[str, ScenarioFacts],
         models: pd.DataFrame | None,
@@ -91,7 +90,10 @@ class TableReader(Reader):
 
     @classmethod
     def accepts(cls, source: str) -> bool:
-        """Say whether the source is a Parquet or CSV file, or a YAML with the key ``data``."""
+        """Say whether the source is a Parquet or CSV file, or a YAML with the key ``data``.
+
+        Or of a format that `suites.table.adapters` knows: a file, or a folder with such files.
+        """
         try:
             if is_table_name(source):
                 return bool(TableFile.open(source).columns)
@@ -100,7 +102,7 @@ class TableReader(Reader):
                 return isinstance(raw, Mapping) and "data" in raw
         except Exception:  # whatever a foreign file holds, the answer is no
             return False
-        return False
+        return adapters.accepts(source)
 
     @classmethod
     def open(
@@ -112,7 +114,9 @@ class TableReader(Reader):
         ----------
         source : str
             A Parquet or CSV file, or a YAML file that names its tables under ``data``. Such a
-            file explains itself: ``options.table`` is for sources that are tables.
+            file explains itself: ``options.table`` is for sources that are tables. Or a file or
+            folder that `suites.table.adapters` knows; where nothing of it can be read, there are
+            no runs, and the problems say why.
         options : ReadOptions
             The user's own names, and the YAML that explains the table.
         report : callable
@@ -123,43 +127,36 @@ class TableReader(Reader):
         UsageError
             If nothing can be read, the YAML is wrong, or it is not clear what the columns hold.
         """
-        if _is_yaml(source):
-            spec = TableSpec.load(source)
-            if not spec.data:
-                raise UsageError(f"{source}: the key data is missing: which file is the table?")
-            locations = [_find(name, spec, source) for name in spec.data]
-        else:
-            raw = options.table
-            spec = TableSpec() if raw is None else TableSpec.parse(raw, options.table_path)
-            locations = [source]
         findings = Findings(source, report)
-        files = []
-        for location in locations:
-            try:
-                files.append(TableFile.open(location))
-            except UsageError as err:
-                if len(locations) == 1:
-                    raise
-                findings.plain("bad-file", [str(err)], file=location)
-        if not files:
-            raise UsageError(f"{source}: none of its files can be read.")
+        files: list[Opened]
+        is_table = not adapters.accepts(source)
+        if is_table:
+            files, spec = _open_tables(source, options, findings)
+        else:
+            files, spec = [*adapters.read(source, findings)], SPEC
+            if not files:  # then the findings say why
+                return cls(source, source, None, [], {}, None, None)
         rows = read_rows(files, spec, findings)
         models = read_properties("model", spec, source, rows, findings)
         scenarios = read_properties("scenario", spec, source, rows, findings)
         facts = scenario_facts(scenarios, rows.text["scenario"].names, findings)
-        runs = make_runs(rows, spec, facts, findings)
+        runs = make_runs(rows, spec, facts, options.metrics, findings)
         ids = _run_ids(runs)
         findings.flush(rows, runs.run_of, ids)
         if not runs.runs:
-            raise UsageError(f"{source}: none of its {len(rows)} rows has a value.")
-        starts = np.array([run.start for run in runs.runs], np.int64)
+            if is_table:
+                raise UsageError(f"{source}: none of its {len(rows)} rows has a value.")
+            findings.plain("no-value", [f"none of its {len(rows)} rows has a value"])
+            return cls(source, source, None, [], {}, None, None)
+        starts = np.array([run.first for run in runs.runs], np.int64)
         firsts = runs.rows[starts]
         folds = fold_columns(rows, runs.rows, starts, findings)
         if spec.folds is not None:
             folds |= join_folds(spec.folds, spec, source, rows, firsts, findings)
         of_runs = folds_of_runs(folds, len(ids), findings)
         own = options.identity
-        described = _describe(source, files, runs, ids, facts, models, of_runs, own)
+        places = [rows.files[file][1] for file in rows.file[firsts].tolist()]
+        described = _describe(source, places, runs, ids, facts, models, of_runs, own)
         return cls(
             source,
             files[0].location,
@@ -200,9 +197,10 @@ class TableReader(Reader):
 
         i = self._place[run.run]
         table = self._table
-        if table.instance is None:
-            return None
+        assert table is not None
         a, b = table.runs[i].start, table.runs[i].stop
+        if table.instance is None or a == b:
+            return None
         pick: Any = slice(a, b)
         if metrics is not None:
             codes = [m for m, name in enumerate(table.metrics) if name in metrics]
@@ -222,13 +220,17 @@ class TableReader(Reader):
             "metric": metric,
             "value": value,
             "weight": table.weight[pick],
-            "status": "ok" if scored.all() else np.where(scored, "ok", "unscored"),
+            "status": "ok" if scored.all() else self._status(pick, scored),
             "lower": lower,
             "upper": upper,
             "n_options": self._facts.get(
                 table.scenarios[table.runs[i].scenario], NOTHING
             ).n_options,
         }
+        if table.hash is not None:
+            hashes = table.hash.codes[pick]
+            names = pa.array(table.hash.names, pa.string())
+            columns["instance_hash"] = names.take(pa.array(hashes, mask=hashes < 0))
         return responses_table(columns, len(value))
 
     def models(self) -> pd.DataFrame | None:
@@ -256,6 +258,7 @@ class TableReader(Reader):
         import pyarrow as pa
 
         if not hasattr(self, "_instance_names"):
+            assert self._table is not None
             assert self._table.instance is not None
             self._instance_names = pa.array(self._table.instance.names, pa.string())
         return self._instance_names
@@ -263,6 +266,7 @@ class TableReader(Reader):
     def _metric(self, scenario: int, codes: Any) -> tuple[Any, Any, Any]:
         """Give the columns metric, lower and upper: scalars when the run has one metric."""
         table = self._table
+        assert table is not None
         different = np.unique(codes)
         ranges = [table.known.get((scenario, int(m)), CellFacts()).bounds for m in different]
         if len(different) == 1:
@@ -270,6 +274,40 @@ class TableReader(Reader):
         at = np.searchsorted(different, codes)
         low, high = np.array(ranges, np.float64).reshape(-1, 2).T
         return _column(codes, table.metrics), low[at], high[at]
+
+    def _status(self, pick: Any, scored: Any) -> Any:
+        """Give the column status: what the table says of responses without a value."""
+        assert self._table is not None
+        said = self._table.status
+        words = np.array([*said.names, "unscored"], dtype=object)[said.codes[pick]]
+        known = np.isin(words, [status for status in STATUSES if status != "ok"])
+        return np.where(scored, "ok", np.where(known, words, "unscored"))
+
+
+def _open_tables(
+    source: str, options: ReadOptions, findings: Findings
+) -> tuple[list[Opened], TableSpec]:
+    """Open a table, or those that a YAML names, with what explains it."""
+    if _is_yaml(source):
+        spec = TableSpec.load(source)
+        if not spec.data:
+            raise UsageError(f"{source}: the key data is missing: which file is the table?")
+        locations = [_find(name, spec, source) for name in spec.data]
+    else:
+        raw = options.table
+        spec = TableSpec() if raw is None else TableSpec.parse(raw, options.table_path)
+        locations = [source]
+    files: list[Opened] = []
+    for location in locations:
+        try:
+            files.append(TableFile.open(location))
+        except UsageError as err:
+            if len(locations) == 1:
+                raise
+            findings.plain("bad-file", [str(err)], file=location)
+    if not files:
+        raise UsageError(f"{source}: none of its files can be read.")
+    return files, spec
 
 
 def _is_yaml(source: str) -> bool:
@@ -297,16 +335,26 @@ def _column(codes: Any, names: Sequence[str]) -> Any:
 
 
 def _run_ids(runs: Runs) -> list[str]:
-    """Name the runs: ``scenario:model=…``, with condition and date where these tell them apart."""
-    conditions: dict[tuple[int, int], set[int]] = {}
+    """Name the runs.
+
+    ``scenario:model=…``, or by the table's own labels (with the scenario where a label has several
+    runs); with condition and date where these tell them apart.
+    """
+    conditions: dict[tuple[int, int, int], set[int]] = {}
+    labelled: dict[int, int] = {}
     for run in runs.runs:
-        conditions.setdefault((run.model, run.scenario), set()).add(run.condition)
+        conditions.setdefault((run.label, run.model, run.scenario), set()).add(run.condition)
+        labelled[run.label] = labelled.get(run.label, 0) + 1
     ids: dict[str, None] = {}
     for run in runs.runs:
         scenario = runs.scenarios[run.scenario]
-        name = f"{scenario}{',' if ':' in scenario else ':'}model={runs.models[run.model]}"
-        if len(conditions[run.model, run.scenario]) > 1:
-            name += f",condition={runs.conditions[run.condition] if run.condition >= 0 else ''}"
+        if run.label >= 0:
+            name = runs.labels[run.label] + (f":{scenario}" if labelled[run.label] > 1 else "")
+        else:
+            name = f"{scenario}{',' if ':' in scenario else ':'}model={runs.models[run.model]}"
+        if len(conditions[run.label, run.model, run.scenario]) > 1:
+            text = runs.conditions[run.condition] if run.condition >= 0 else ""
+            name += f",condition={_condition_label(text)}"
         if run.is_split:
             name += f",date={_date_text(run.date)}"
         unique, copy = name, 2
@@ -314,6 +362,30 @@ def _run_ids(runs: Runs) -> list[str]:
             unique, copy = f"{name}~{copy}", copy + 1
         ids[unique] = None
     return list(ids)
+
+
+def _condition_fields(text: str) -> dict[str, Any]:
+    """Give a condition's fields: those of a JSON object, else the text as one field.
+
+    Examples
+    --------
+    >>> _condition_fields('{"shots": 5}'), _condition_fields("5-shot")
+    ({'shots': 5}, {'condition': '5-shot'})
+    """
+    try:
+        raw = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        raw = None
+    return raw if isinstance(raw, dict) else {"condition": text}
+
+
+def _condition_label(text: str) -> str:
+    """Write a condition for the name of a run."""
+    fields = _condition_fields(text)
+    if set(fields) == {"condition"}:
+        return text
+    words = (v if isinstance(v, str) else canonical_json(v) for v in fields.values())
+    return ";".join(f"{key}={word}" for key, word in zip(fields, words, strict=True))
 
 
 def _date_text(date: dt.datetime | None) -> str:
@@ -324,7 +396,7 @@ def _date_text(date: dt.datetime | None) -> str:
 
 def _describe(
     source: str,
-    files: Sequence[TableFile],
+    places: Sequence[str],
     runs: Runs,
     ids: Sequence[str],
     facts: Mapping[str, ScenarioFacts],
@@ -334,7 +406,7 @@ def _describe(
 ) -> list[RunDescription]:
     models = [_model(name, properties, own) for name in runs.models]
     scenarios = [_scenario(name, facts.get(name, NOTHING), own) for name in runs.scenarios]
-    fields: list[dict[str, Any]] = [*({"condition": text} for text in runs.conditions), {}]
+    fields: list[dict[str, Any]] = [*map(_condition_fields, runs.conditions), {}]
     hashes = [condition_of(each) for each in fields]
     out = []
     for i, run in enumerate(runs.runs):
@@ -347,7 +419,7 @@ def _describe(
                 name=ids[i],
                 source=source,
                 kind=TableReader.kind,
-                location=files[0].location,
+                location=places[i],
                 model=model,
                 organisation=organisation,
                 family=family,

@@ -44,8 +44,18 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "date": ("date", "release_date"),
     "n": ("n", "n_items", "n_instances"),
     "fold": ("fold",),
+    "run": (),
+    "instance_hash": (),
+    "status": (),
+    "stderr": (),
+    "lower": (),
+    "upper": (),
+    "higher_is_better": (),
 }
-"""Usual names of a role's column; letter case, blanks and hyphens do not matter. The first wins."""
+"""Usual names of a role's column; letter case, blanks and hyphens do not matter. The first wins.
+
+A role without a usual name is only read where it is named: such names say too little by themselves.
+"""
 
 _INDEX_NAMES = ("", "index", "unnamed:_0", "__index_level_0__")
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from suites.errors import UsageError, unknown_name
 from suites.problem import Problem
 from suites.table.columns import Coded, Numbers, coded_of, kind_of, numbers_of
-from suites.table.file import TableFile
+from suites.table.file import Opened
 from suites.table.roles import Layout, find_layout, own_columns
 from suites.table.spec import TableSpec
 
-_NUMERIC = ("value", "weight", "n")
+_NUMERIC = ("value", "weight", "n", "stderr", "lower", "upper", "higher_is_better")
 _LISTED = 20
 """How many findings of one code are listed one by one."""
 
@@ -30,24 +30,27 @@ class Rows:
     ----------
     layout : Layout
         What the columns hold.
-    files : list of str
-        Names of the files.
+    files : list of (str, str)
+        Names of the files, for messages, and their paths or URLs.
     file : ndarray of int32, shape (R,)
         Which file.
     number : ndarray of int64, shape (R,)
         Which row of it, from 1.
+    is_figure : ndarray of bool, shape (R,)
+        Whether the value is a run's; else it is a response's.
     text : dict of str to Coded
-        Role → column, of all roles but value, weight and n.
+        Role → column, of the roles that are text.
     numbers : dict of str to Numbers
-        Role → column, of value, weight and n.
+        Role → column, of the roles that are numbers.
     extra : dict of str to Coded
         Other columns that the YAML names.
     """
 
     layout: Layout
-    files: list[str]
+    files: list[tuple[str, str]]
     file: NDArray[np.int32]
     number: NDArray[np.int64]
+    is_figure: NDArray[np.bool_]
     text: dict[str, Coded]
     numbers: dict[str, Numbers]
     extra: dict[str, Coded]
@@ -122,7 +125,7 @@ class Findings:
         for code, found, say, hint in self._kept:
             for i, row in enumerate(found[:_LISTED].tolist()):
                 run = int(run_of[row])
-                name = rows.files[rows.file[row]]
+                name = rows.files[rows.file[row]][0]
                 across = rows.layout.across
                 column = f"column {rows.text[across].text(row)!r}: " if across else ""
                 self.report(
@@ -142,12 +145,12 @@ class Findings:
         self._kept.clear()
 
 
-def read_rows(files: Sequence[TableFile], spec: TableSpec, findings: Findings) -> Rows:
+def read_rows(files: Sequence[Opened], spec: TableSpec, findings: Findings) -> Rows:
     """Read the columns that are needed of all files of a table.
 
     Parameters
     ----------
-    files : sequence of TableFile
+    files : sequence of Opened
         The files, at least one; the first says what the columns hold.
     spec : TableSpec
         What the YAML says.
@@ -209,7 +212,7 @@ def _extra_columns(kinds: Iterable[str], layout: Layout, spec: TableSpec) -> lis
 
 
 def _part(
-    file: TableFile,
+    file: Opened,
     table: Any,
     number: NDArray[np.int64],
     layout: Layout,
@@ -234,12 +237,26 @@ def _part(
     if layout.across is not None:
         wide = [column(name, numbers_of, spec.missing) for name in layout.values]
         return _melt(file, number, layout, text, numbers, own, wide)
+    return _rows(file, layout, number, text, numbers, own)
+
+
+def _rows(
+    file: Opened,
+    layout: Layout,
+    number: NDArray[np.int64],
+    text: dict[str, Coded],
+    numbers: dict[str, Numbers],
+    extra: dict[str, Coded],
+) -> Rows:
+    """Give the rows of one file."""
     which = np.zeros(len(number), np.int32)
-    return Rows(layout, [file.name], which, number, text, numbers, own)
+    is_figure = np.full(len(number), file.has_figures or "instance" not in layout.roles)
+    named = [(file.name, file.location)]
+    return Rows(layout, named, which, number, is_figure, text, numbers, extra)
 
 
 def _melt(
-    file: TableFile,
+    file: Opened,
     number: NDArray[np.int64],
     layout: Layout,
     text: dict[str, Coded],
@@ -274,9 +291,8 @@ def _melt(
     text[layout.across] = Coded(column.astype(np.int32), list(layout.values))
     out = {role: repeat(old) for role, old in numbers.items()}
     out["value"] = Numbers(values[cells], new_bad, [t for _, t in bad])
-    which = np.zeros(len(cells), np.int32)
     taken = {name: coded.take(row) for name, coded in extra.items()}
-    return Rows(layout, [file.name], which, number[row], text, out, taken)
+    return _rows(file, layout, number[row], text, out, taken)
 
 
 def _join(parts: Sequence[Rows]) -> Rows:
@@ -296,6 +312,7 @@ def _join(parts: Sequence[Rows]) -> Rows:
         [part.files[0] for part in parts],
         np.repeat(np.arange(len(parts), dtype=np.int32), np.diff(starts)),
         np.concatenate([part.number for part in parts]),
+        np.concatenate([part.is_figure for part in parts]),
         {role: join_coded([part.text[role] for part in parts]) for role in first.text},
         {role: numbers(role) for role in first.numbers},
         {name: join_coded([part.extra[name] for part in parts]) for name in first.extra},

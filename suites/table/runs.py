@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suites.identity import canonical_json
+from suites.metric_rules import MetricRules
 from suites.reader import Figure
+from suites.schema import STATUSES
 from suites.table.columns import Coded
+from suites.table.facts import CellFacts, ScenarioFacts, metrics_of
 from suites.table.rows import Findings, Rows, in_natural_order
-from suites.table.spec import Bounds, TableSpec
+from suites.table.spec import TableSpec
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,71 +33,19 @@ MARKER_HINT = "a text that stands for 'no value' belongs in the YAML under missi
 
 
 @dataclass(frozen=True)
-class ScenarioFacts:
-    """What the metadata says of one scenario; None where it says nothing.
-
-    Attributes
-    ----------
-    lower, upper : float or None
-        Least and greatest value of its metrics.
-    bounded : bool or None
-        Whether the table's scale or bounds hold for it.
-    n_options : float or None
-        Number of options of its questions.
-    metric : str or None
-        Its metric's name.
-    higher_is_better : bool or None
-        Its direction.
-    group : str or None
-        Its scenario group.
-    """
-
-    lower: float | None = None
-    upper: float | None = None
-    bounded: bool | None = None
-    n_options: float | None = None
-    metric: str | None = None
-    higher_is_better: bool | None = None
-    group: str | None = None
-
-
-NOTHING = ScenarioFacts()
-"""What is known of a scenario without metadata."""
-
-
-@dataclass(frozen=True)
-class CellFacts:
-    """What holds for a metric of a scenario.
-
-    Attributes
-    ----------
-    bounds : tuple of (float or None, float or None)
-        Least and greatest value.
-    binary : bool
-        Whether all its responses are 0 or 1, and this is its range.
-    higher_is_better : bool or None
-        Its direction.
-    """
-
-    bounds: Bounds = (None, None)
-    binary: bool = False
-    higher_is_better: bool | None = None
-
-
-@dataclass(frozen=True)
 class Run:
     """One run: its place among the sorted rows, and what is common to them.
 
     Attributes
     ----------
-    model, scenario, condition : int
-        Positions in `Runs.models`, `Runs.scenarios`, `Runs.conditions` (−1: none).
+    model, scenario, condition, label : int
+        Positions in `Runs.models`, `Runs.scenarios`, `Runs.conditions`, `Runs.labels` (−1: none).
     date : datetime or None
         When it ran; of several dates the latest.
     is_split : bool
         Whether the cell has several runs, told apart by date.
-    start, stop : int
-        Its rows: ``Runs.rows[start:stop]``.
+    first, start, stop : int
+        Its rows: ``Runs.rows[first:stop]``; its responses are those from ``start`` on.
     figures : tuple of Figure
         Its figures, by metric in order of appearance.
     """
@@ -102,8 +53,10 @@ class Run:
     model: int
     scenario: int
     condition: int
+    label: int
     date: dt.datetime | None
     is_split: bool
+    first: int
     start: int
     stop: int
     figures: tuple[Figure, ...]
@@ -116,15 +69,17 @@ class Runs:
     Attributes
     ----------
     runs : list of Run
-        By model, scenario, condition and date, names in natural order.
-    models, scenarios, conditions, parts, perturbations, metrics : list of str
+        By model, scenario, condition, label and date, names in natural order.
+    models, scenarios, conditions, labels, parts, perturbations, metrics : list of str
         Names behind the codes.
     rows : ndarray of int64, shape (S,)
         Position of each sorted row in the list of rows that was read.
     value, weight : ndarray of float64, shape (S,)
         Value (NaN: none) and weight.
-    instance : Coded or None
-        Ids of the instances; None for a table of run values.
+    instance, hash : Coded or None
+        Ids of the instances and hashes of their texts; None for a table of run values.
+    status : Coded
+        What became of each response, where the table says it.
     trial, part, perturbation, metric : ndarray of int32, shape (S,)
         Numbers of trials, and codes.
     known : dict of (int, int) to CellFacts
@@ -137,6 +92,7 @@ class Runs:
     models: list[str]
     scenarios: list[str]
     conditions: list[str]
+    labels: list[str]
     parts: list[str]
     perturbations: list[str]
     metrics: list[str]
@@ -144,6 +100,8 @@ class Runs:
     value: Floats
     weight: Floats
     instance: Coded | None
+    hash: Coded | None
+    status: Coded
     trial: NDArray[np.int32]
     part: NDArray[np.int32]
     perturbation: NDArray[np.int32]
@@ -156,6 +114,7 @@ def make_runs(
     rows: Rows,
     spec: TableSpec,
     facts: Mapping[str, ScenarioFacts],
+    rules: MetricRules,
     findings: Findings,
 ) -> Runs:
     """Sort the rows of a table into runs.
@@ -168,6 +127,8 @@ def make_runs(
         What the YAML says.
     facts : mapping of str to ScenarioFacts
         What the metadata says of scenarios, by name as read.
+    rules : MetricRules
+        What the user says of metrics.
     findings : Findings
         Takes what is wrong with rows.
 
@@ -175,22 +136,24 @@ def make_runs(
     -----
     Rows of one model, scenario and condition under several dates are several runs when the same
     response (or, without items, the same figure) is there under more than one date; else they are
-    one run with the latest date. A figure is Σ weight·value / Σ weight over all responses that
-    have a value, whatever their trial.
+    one run with the latest date. A column of labels tells runs apart in any case. A figure is
+    Σ weight·value / Σ weight over all responses that have a value, whatever their trial, unless
+    the run's value itself is among the rows.
     """
     size = len(rows)
     has_items = "instance" in rows.text
     keep = _named_rows(rows, findings)
-    value, weight = _values(rows, findings)
+    status = rows.text.get("status", _none(size))
+    value, weight = _values(rows, status, findings)
     model = in_natural_order(rows.text["model"])
     scenario = in_natural_order(rows.text["scenario"])
     condition = in_natural_order(rows.text.get("condition", _none(size)))
+    label = in_natural_order(rows.text.get("run", _none(size)))
     part = in_natural_order(rows.text.get("part", _none(size)))
     perturbation = _perturbation(rows.text.get("perturbation", _none(size)))
-    metric, known = _metrics(rows, spec, facts, scenario, value, keep, has_items)
+    metric, known = metrics_of(rows, spec, facts, scenario, value, keep, rules, findings)
     value = _inside(value, scenario, metric, known, findings)
-    if not has_items:
-        keep &= np.isfinite(value)
+    keep &= np.isfinite(value) | ~rows.is_figure
     trial, trial_bad = _trials(rows.text.get("trial", _none(size)))
     findings.rows("bad-trial", trial_bad, lambda i: "the trial is not a whole number; read as 0")
     date, days = _dates(rows.text.get("date", _none(size)), findings)
@@ -201,7 +164,7 @@ def make_runs(
     inner = [instance.codes, trial, part.codes, perturbation.codes, metric.codes]
     if has_items:
         inner = [instance.codes, trial, perturbation.codes, metric.codes, part.codes]
-    cell = _combine([c.codes[at] for c in (model, scenario, condition)])
+    cell = _combine([c.codes[at] for c in (model, scenario, condition, label)])
     key = _combine([column[at] for column in inner])
     split = _reruns(cell, key, date[at])
     run = _combine([cell, np.where(split, date[at] + 1, 0)])
@@ -211,18 +174,20 @@ def make_runs(
     run_of = np.full(size, -1, np.int64)
     run_of[at] = np.cumsum(np.r_[0, run[1:] != run[:-1]])[: len(at)]
     again = np.flatnonzero(np.r_[False, whole[1:] == whole[:-1]][: len(at)])
-    _say_duplicates(rows, at, again, whole, value, has_items, findings)
+    _say_duplicates(rows, at, again, whole, value, findings)
     left = np.ones(len(at), bool)
     left[again] = False
     at, run, split = at[left], run[left], split[order][left]
 
     start = np.flatnonzero(np.r_[True, run[1:] != run[:-1]][: len(run)])
     stop = np.r_[start[1:], len(run)].astype(np.int64)[: len(start)]
-    sizes = rows.numbers["n"].values if "n" in rows.numbers else None
     figures = _figures(
-        at, start, stop, value, weight, instance, trial, part, perturbation, metric,
-        scenario, known, sizes, has_items,
+        rows, at, start, stop, value, weight, instance, trial, part, perturbation, metric,
+        scenario, known, findings,
     )  # fmt: skip
+    # a figure has no instance, so a run's figures stand before its responses
+    alone = rows.is_figure[at].astype(np.int64) if has_items else np.zeros(len(at), np.int64)
+    own = np.add.reduceat(alone, start) if len(at) else alone
     runs = []
     for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
         row = int(at[a])
@@ -232,17 +197,22 @@ def make_runs(
                 int(model.codes[row]),
                 int(scenario.codes[row]),
                 int(condition.codes[row]),
+                int(label.codes[row]),
                 days[latest] if latest >= 0 else None,
                 bool(split[a]),
                 a,
+                a + int(own[i]),
                 b,
                 figures[i],
             )
         )
     return Runs(
-        runs, model.names, scenario.names, condition.names, part.names, perturbation.names,
-        metric.names, at, value[at], weight[at], instance.take(at) if has_items else None,
-        trial[at], part.codes[at], perturbation.codes[at], metric.codes[at], known, run_of,
+        runs, model.names, scenario.names, condition.names, label.names, part.names,
+        perturbation.names, metric.names, at, value[at], weight[at],
+        instance.take(at) if has_items else None,
+        rows.text["instance_hash"].take(at) if "instance_hash" in rows.text else None,
+        status.take(at), trial[at], part.codes[at], perturbation.codes[at], metric.codes[at],
+        known, run_of,
     )  # fmt: skip
 
 
@@ -276,16 +246,28 @@ def _named_rows(rows: Rows, findings: Findings) -> NDArray[np.bool_]:
     for role in ("model", "scenario", "instance", "metric"):
         if role in rows.text:
             absent = (rows.text[role].codes < 0) & keep
+            if role == "instance":
+                absent &= ~rows.is_figure
             message = f"the {role} is empty; the row is left out"
             findings.rows("missing-name", np.flatnonzero(absent), functools.partial(_say, message))
             keep &= ~absent
     return keep
 
 
-def _values(rows: Rows, findings: Findings) -> tuple[Floats, Floats]:
-    """Give values and weights; what is no number is listed."""
+def _values(rows: Rows, status: Coded, findings: Findings) -> tuple[Floats, Floats]:
+    """Give values and weights; what is no number is listed. Only a status of ok has a value."""
     column = rows.numbers["value"]
     texts = column.texts
+    unknown = np.array([*(name not in STATUSES for name in status.names), False])[status.codes]
+    strange = np.flatnonzero(unknown)
+    findings.rows(
+        "bad-status",
+        strange,
+        lambda i: f"{_short(status.text(int(strange[i])) or '')} is not a status; read as ok",
+        f"known are {', '.join(STATUSES)}",
+    )
+    failed = [name in STATUSES and name != "ok" for name in status.names]
+    values = np.where(np.array([*failed, False])[status.codes], np.nan, column.values)
     findings.rows(
         "bad-value",
         column.bad,
@@ -300,7 +282,7 @@ def _values(rows: Rows, findings: Findings) -> tuple[Floats, Floats]:
             lambda i: f"{_short(sizes.texts[i])} is not a number of instances; it is left out",
         )
     if "weight" not in rows.numbers:
-        return column.values, np.ones(len(rows))
+        return values, np.ones(len(rows))
     weights = rows.numbers["weight"]
     weight = np.where(np.isnan(weights.values), 1.0, weights.values)
     wrong = weight < 0
@@ -310,7 +292,7 @@ def _values(rows: Rows, findings: Findings) -> tuple[Floats, Floats]:
         np.flatnonzero(wrong),
         lambda i: "the weight is not a number of at least 0; the value is left out",
     )
-    return np.where(wrong, np.nan, column.values), np.where(wrong, 1.0, weight)
+    return np.where(wrong, np.nan, values), np.where(wrong, 1.0, weight)
 
 
 def _perturbation(column: Coded) -> Coded:
@@ -326,74 +308,6 @@ def _perturbation(column: Coded) -> Coded:
     place = {name: i for i, name in enumerate(different)}
     new = np.array([*(place[name] for name in names), -1], np.int32)
     return Coded(new[column.codes], different)
-
-
-def _metrics(
-    rows: Rows,
-    spec: TableSpec,
-    facts: Mapping[str, ScenarioFacts],
-    scenario: Coded,
-    value: Floats,
-    keep: NDArray[np.bool_],
-    has_items: bool,
-) -> tuple[Coded, dict[tuple[int, int], CellFacts]]:
-    """Name each row's metric; give what holds for each (scenario, metric)."""
-    scored = keep & np.isfinite(value)
-    other = (scored & (value != 0) & (value != 1)).astype(float)
-    if "metric" in rows.text:
-        metric = _by_appearance(rows.text["metric"])
-    else:
-        in_scenario = scenario.codes[scored]
-        is_01 = np.bincount(in_scenario, other[scored], len(scenario.names)) == 0
-        default = "accuracy" if rows.layout.roles.get("value", "").lower() == "accuracy" else None
-        names = [
-            facts.get(name, NOTHING).metric
-            or spec.metric
-            or default
-            or ("accuracy" if has_items and is_01[i] else "score")
-            for i, name in enumerate(scenario.names)
-        ]
-        different = sorted(set(names))
-        of_scenario = np.array([*(different.index(name) for name in names), -1], np.int32)
-        metric = Coded(of_scenario[scenario.codes], different)
-    width = max(len(metric.names), 1)
-    both = scenario.codes[scored].astype(np.int64) * width + metric.codes[scored]
-    cells, at = np.unique(both, return_inverse=True)
-    not_01 = np.bincount(at, other[scored], len(cells))
-    facts_of: dict[tuple[int, int], CellFacts] = {}
-    for cell, count_not_01 in zip(cells.tolist(), not_01.tolist(), strict=True):
-        s, m = divmod(cell, width)
-        is_01 = has_items and count_not_01 == 0
-        fact = facts.get(scenario.names[s], NOTHING)
-        facts_of[s, m] = _cell_facts(fact, spec, metric.names[m], is_01)
-    return metric, facts_of
-
-
-def _cell_facts(fact: ScenarioFacts, spec: TableSpec, metric: str, is_01: bool) -> CellFacts:
-    """Give range and direction: the scenario's own, else the table's, else 0..1 for 0/1 items."""
-    stated = spec.bounds_of(metric)
-    if fact.bounded is False:
-        stated = (None, None)
-    elif stated is None and is_01:
-        stated = (0.0, 1.0)
-    lower, upper = stated or (None, None)
-    lower = fact.lower if fact.lower is not None else lower
-    upper = fact.upper if fact.upper is not None else upper
-    better = fact.higher_is_better
-    return CellFacts(
-        (lower, upper),
-        is_01 and (lower, upper) == (0.0, 1.0),
-        better if better is not None else spec.direction_of(metric),
-    )
-
-
-def _by_appearance(column: Coded) -> Coded:
-    codes, first = np.unique(column.codes, return_index=True)
-    order = codes[np.argsort(first)]
-    order = order[order >= 0]
-    place = np.full(len(column.names) + 1, -1, np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    return Coded(place[column.codes], [column.names[i] for i in order])
 
 
 def _inside(
@@ -525,13 +439,7 @@ def _reruns(cell: Ints, key: Ints, date: Ints) -> NDArray[np.bool_]:
 
 
 def _say_duplicates(
-    rows: Rows,
-    at: Ints,
-    again: Ints,
-    whole: Ints,
-    value: Floats,
-    has_items: bool,
-    findings: Findings,
+    rows: Rows, at: Ints, again: Ints, whole: Ints, value: Floats, findings: Findings
 ) -> None:
     """List the rows that say again what an earlier row said; rows are sorted by key."""
     if not len(again):
@@ -540,21 +448,27 @@ def _say_duplicates(
         np.where(np.r_[True, whole[1:] != whole[:-1]], np.arange(len(at)), 0)
     )
     file_order = np.argsort(at[again], kind="stable")
-    later, earlier = at[again][file_order], at[first[again]][file_order]
-    what = "response" if has_items else "run"
+    both = np.stack([at[again], at[first[again]]])[:, file_order]
+    for what, hint in (
+        ("response", ""),
+        ("run", "a date or condition column tells reruns apart"),
+    ):
+        later, earlier = both[:, rows.is_figure[both[0]] == (what == "run")]
+        say = functools.partial(_say_again, rows, later, earlier, value, what)
+        findings.rows(f"duplicate-{what}", later, say, hint)
 
-    def say(i: int) -> str:
-        a, b = float(value[earlier[i]]), float(value[later[i]])
-        same = (
-            "with the same value" if a == b or (a != a and b != b) else f"{a:g} there, {b:g} here"
-        )
-        return f"row {rows.number[earlier[i]]} is the same {what} ({same}); the first is kept"
 
-    hint = "" if has_items else "a date or condition column tells reruns apart"
-    findings.rows(f"duplicate-{what}", later, say, hint)
+def _say_again(rows: Rows, later: Ints, earlier: Ints, value: Floats, what: str, i: int) -> str:
+    a, b = float(value[earlier[i]]), float(value[later[i]])
+    same = "with the same value" if a == b or (a != a and b != b) else f"{a:g} there, {b:g} here"
+    where = f"row {rows.number[earlier[i]]}"
+    if rows.file[earlier[i]] != rows.file[later[i]]:
+        where += f" of {rows.files[rows.file[earlier[i]]][0]}"
+    return f"{where} is the same {what} ({same}); the first is kept"
 
 
 def _figures(
+    rows: Rows,
     at: Ints,
     start: Ints,
     stop: Ints,
@@ -567,8 +481,7 @@ def _figures(
     metric: Coded,
     scenario: Coded,
     known: Mapping[tuple[int, int], CellFacts],
-    sizes: Floats | None,
-    has_items: bool,
+    findings: Findings,
 ) -> list[tuple[Figure, ...]]:
     """Give the figures of each run, rows sorted by run."""
     if not len(at):
@@ -577,7 +490,10 @@ def _figures(
     key = _combine([run, metric.codes[at], part.codes[at], perturbation.codes[at]])
     _, first, figure = np.unique(key, return_index=True, return_inverse=True)
     count = len(first)
-    ok = np.isfinite(value[at])
+    given = np.full(count, -1, np.int64)  # the row that has the run's own value
+    alone = rows.is_figure[at]
+    given[figure[alone]] = at[alone]
+    ok = np.isfinite(value[at]) & ~alone
     w = np.where(ok, weight[at], 0.0)
     total = np.bincount(figure, w, count)
     sums = np.bincount(figure, w * np.where(ok, value[at], 0.0), count)
@@ -585,26 +501,38 @@ def _figures(
     scored = np.bincount(figure[ok], minlength=count)
     plain = np.bincount(figure[ok], (weight[at][ok] != 1).astype(float), count) == 0
     items = scored
-    if has_items and trial[at].any():
+    if trial[at].any():
         pairs = np.unique(_combine([figure, instance.codes[at]])[ok], return_index=True)[1]
         items = np.bincount(figure[ok][pairs], minlength=count)
+    sizes = _sizes(rows, given)
+    few = np.flatnonzero((items > 0) & (items < sizes))
+    findings.rows(
+        "incomplete-responses",
+        given[few],
+        lambda i: (
+            f"the value is of {int(sizes[few[i]])} instances, of which "
+            f"{int(items[few[i]])} have a response with a value here"
+        ),
+    )
     out: list[list[Figure]] = [[] for _ in start]
     for i in range(count):
         row = int(at[first[i]])
-        s, m = int(scenario.codes[row]), int(metric.codes[row])
-        fact = known.get((s, m), CellFacts())
+        fact = known.get((int(scenario.codes[row]), int(metric.codes[row])), CellFacts())
         n: int | None = int(items[i])
         is_count: bool | None = bool(fact.binary and plain[i] and items[i] == scored[i])
-        if not has_items:
-            size = np.nan if sizes is None else sizes[row]
-            n = int(size) if np.isfinite(size) and 0 <= size < 1 << 53 else None
-            is_count = None
+        if given[i] >= 0:
+            if sizes[i] >= 0:
+                n = int(sizes[i])
+            elif not n or abs(means[i] - value[given[i]]) > 1e-6 * max(1.0, abs(means[i])):
+                n = None  # these are not the responses behind it, or not all
+            whole = is_count and not 0 < items[i] < sizes[i]
+            is_count = _is_count(float(value[given[i]]), n) if whole else None
         out[int(run[first[i]])].append(
             Figure(
-                metric=metric.names[m],
+                metric=metric.names[metric.codes[row]],
                 part=part.text(row),
                 perturbation=perturbation.text(row),
-                value=float(means[i]) if has_items else float(value[row]),
+                value=float(value[given[i]] if given[i] >= 0 else means[i]),
                 n=n,
                 binary=is_count,
                 lower=fact.bounds[0],
@@ -613,6 +541,21 @@ def _figures(
             )
         )
     return [tuple(figures) for figures in out]
+
+
+def _sizes(rows: Rows, given: Ints) -> Floats:
+    """Give the numbers of instances that rows state, −1 where there is none."""
+    if "n" not in rows.numbers:
+        return np.full(len(given), -1.0)
+    sizes = np.where(given >= 0, rows.numbers["n"].values[given], -1.0)
+    return np.where((sizes >= 0) & (sizes < 1 << 53), np.floor(sizes), -1.0)
+
+
+def _is_count(value: float, n: int | None) -> bool | None:
+    """Say whether a share of n is that of a whole number; None where it cannot be told."""
+    if not n:
+        return None
+    return True if abs(value * n - round(value * n)) <= 1e-6 * n else None
 
 
 def _say(message: str, i: int) -> str:

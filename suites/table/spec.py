@@ -29,6 +29,13 @@ ROLES: tuple[str, ...] = (
     "date",
     "n",
     "fold",
+    "run",
+    "instance_hash",
+    "status",
+    "stderr",
+    "lower",
+    "upper",
+    "higher_is_better",
 )
 """What a column of a table may hold."""
 
