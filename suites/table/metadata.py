@@ -277,8 +277,7 @@ def _own_columns(kind: str, spec: MetadataSpec, rows: Rows, findings: Findings) 
 
     owner = rows.text[kind]
     named = owner.codes >= 0
-    names, first = np.unique(owner.codes[named], return_index=True)
-    first = np.flatnonzero(named)[first]
+    names = np.unique(owner.codes[named])
     wanted = {a.column for a in spec.attributes.values() if a.column is not None}
     wanted |= set(matching(spec.columns or (), list(rows.extra)))
     index = pd.Index([owner.names[code] for code in names], name=kind)
@@ -286,10 +285,11 @@ def _own_columns(kind: str, spec: MetadataSpec, rows: Rows, findings: Findings) 
     for name, column in rows.extra.items():
         if name not in wanted:
             continue
-        values = column.codes[first].copy()
-        differs = named & (
-            column.codes != np.append(values, -1)[np.searchsorted(names, owner.codes)]
-        )
+        says = np.flatnonzero(named & (column.codes >= 0))
+        place = np.searchsorted(names, owner.codes[says])
+        values = np.full(len(names), -1, np.int32)
+        values[place[::-1]] = column.codes[says][::-1]  # the first that a name has
+        differs = says[column.codes[says] != values[place]]
         unsure = np.unique(owner.codes[differs])
         findings.plain(
             "varying-metadata",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from suites.table.file import Note, open_text, readable
 
 _LARGEST_DOCUMENT = 1 << 29  # bytes, unpacked
 _LARGEST_LINE = 1 << 26
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,9 @@ def read_lines(
     number = 0
     try:
         with readable(document.location), open_text(document.location) as stream:
-            text = io.BufferedReader(stream, 1 << 20)
-            while line := text.readline(_LARGEST_LINE):
+            for line in _lines(stream):
                 number += 1
-                if len(line) == _LARGEST_LINE and not line.endswith(b"\n"):
-                    while len(rest := text.readline(_LARGEST_LINE)) and not rest.endswith(b"\n"):
-                        pass
+                if line is None:
                     said = f"is longer than {_LARGEST_LINE >> 20} MiB; the line is left out"
                     tally.add("too-large", number, said)
                     continue
@@ -160,6 +157,27 @@ def read_lines(
                     tally.add("bad-content", number, "is not an object; the line is left out")
     except UsageError as err:
         note("truncated", f"ends too early or is broken: {err}", "", number)
+
+
+def _lines(stream: Any) -> Iterator[bytes | None]:
+    """Give the lines of a stream, None for one that is too long.
+
+    It is read in small pieces: where it is broken, the piece is lost.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while piece := bytes(stream.read(_PIECE)):
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            yield None if size > _LARGEST_LINE else b"".join([*parts, end])
+            parts, size = [], 0
+        size += len(rest)
+        if size <= _LARGEST_LINE:
+            parts.append(rest)
+        else:
+            parts = []
+    if size:
+        yield None if size > _LARGEST_LINE else b"".join(parts)
 
 
 def one_line(err: BaseException) -> str:

@@ -35,6 +35,7 @@ _RECORD = (("evaluation_id", "evaluation_results"), ("evaluation_id", "model_inf
 _ROWS = (("evaluation_id", "sample_id", "model_id"), ("evaluation_id", "sample_id", "evaluation"))
 _UNNAMED_METRIC = "score"
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning", "max_attempts")
+_DETAILS = ("agent_scaffold", "inference_effort")
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def _record(document: Document, content: Mapping[str, Any], note: Note) -> _Reco
     label = text_of(content.get("evaluation_id"))
     info = mapping_of(content.get("model_info"))
     model = text_of(info.get("id")) or text_of(info.get("name"))
+    of_model = mapping_of(info.get("additional_details"))
     listed = content.get("evaluation_results")
     results = []
     if model is None:
@@ -124,14 +126,16 @@ def _record(document: Document, content: Mapping[str, Any], note: Note) -> _Reco
             date=date_of(content.get("evaluation_timestamp")),
         )
         for i, raw in enumerate(listed, start=1):
-            result = _result(i, mapping_of(raw), base, tally)
+            result = _result(i, mapping_of(raw), base, of_model, tally)
             if result is not None:
                 results.append(result)
     tally.flush()
     return _Record(document, label, results)
 
 
-def _result(row: int, raw: Mapping[str, Any], base: Cell, tally: Tally) -> _Result | None:
+def _result(
+    row: int, raw: Mapping[str, Any], base: Cell, of_model: Mapping[str, Any], tally: Tally
+) -> _Result | None:
     """Read one result; None where it does not say of what it is."""
     name = text_of(raw.get("evaluation_name"))
     if name is None:
@@ -165,7 +169,7 @@ def _result(row: int, raw: Mapping[str, Any], base: Cell, tally: Tally) -> _Resu
         base,
         scenario=name,
         metric=metric,
-        condition=_condition(mapping_of(raw.get("generation_config"))),
+        condition=_condition(mapping_of(raw.get("generation_config")), of_model),
         date=date_of(raw.get("evaluation_timestamp")) or base.date,
         lower=lower,
         upper=upper,
@@ -198,12 +202,14 @@ def _bound(value: Any) -> float | None:
     )
 
 
-def _condition(config: Mapping[str, Any]) -> str | None:
+def _condition(config: Mapping[str, Any], of_model: Mapping[str, Any]) -> str | None:
     """Say how it was asked, by the settings that do not depend on the model or the machine."""
     settings = mapping_of(config.get("generation_args"))
-    more = mapping_of(config.get("additional_details"))
+    more = {**of_model, **mapping_of(config.get("additional_details"))}
     fields = {key: settings.get(key) for key in _SETTINGS}
-    fields["shots"] = text_of(more.get("num_fewshot"))
+    fields |= {key: text_of(more.get(key)) for key in _DETAILS}
+    shots = text_of(more.get("num_fewshot"))
+    fields["shots"] = int(shots) if shots and re.fullmatch("[0-9]{1,9}", shots) else shots
     plain = {k: v for k, v in fields.items() if isinstance(v, str | bool | int | float)}
     return condition_text(plain)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from suites.identity import plain_numbers
 from suites.table.adapters.documents import (
     Document,
     Tally,
@@ -230,7 +229,7 @@ def _condition(content: Mapping[str, Any], task: str, config: Mapping[str, Any])
         "system_instruction": (text_of(content.get("system_instruction_sha")) or "")[:8] or None,
         "gen_kwargs": general.get("gen_kwargs") or None,
     }
-    return condition_text(plain_numbers(fields))
+    return condition_text(fields)
 
 
 def _model(content: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suites.identity import canonical_json
+from suites.identity import canonical_json, plain_numbers
 from suites.table.file import HEAD_ROWS, Note
 from suites.table.spec import Attribute, MetadataSpec, TableSpec
 
@@ -70,12 +70,12 @@ def condition_text(fields: Mapping[str, Any]) -> str | None:
 
     Examples
     --------
-    >>> condition_text({"shots": 5, "version": None})
+    >>> condition_text({"shots": 5.0, "version": None})
     '{"shots":5}'
     """
     known = {key: value for key, value in fields.items() if value is not None}
     try:
-        return canonical_json(known) if known else None
+        return canonical_json(plain_numbers(known)) if known else None
     except (TypeError, ValueError, RecursionError):
         return None
 
