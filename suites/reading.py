@@ -12,7 +12,7 @@ from typing import Any
 
 from suites.errors import ReadError, UsageError, unknown_name
 from suites.identity import Identity
-from suites.locations import is_url, manifest
+from suites.locations import file_system, is_url, list_files, manifest
 from suites.metric_rules import MetricRules
 from suites.problem import Problem, ProblemLog
 from suites.reader import Reader, ReadOptions, RunDescription
@@ -144,7 +144,7 @@ def demo_path(source: str) -> str:
     if suite == _DEMO_LOGS:
         from suites.demo_data import unpack
 
-        return str(unpack("inspect-standin") / "logs")
+        return str(unpack("inspect-standin") / "inspect-standin" / "logs")
     from suites.helm.objects import HelmOutputs
 
     outputs = HelmOutputs.demo()
@@ -174,15 +174,13 @@ def _detect(
     if accepting:
         return [(kind, source) for kind in accepting]
     if is_url(source):
-        raise UsageError(
-            f"{source}: nothing that can be read is there, or it cannot be reached. By URL, "
-            "Inspect logs (.eval, .json, folders of them) and score tables can be read."
-        )
+        raise _nothing_at(source)
     if os.path.exists(source):
         raise UsageError(
             f"{source} is of no kind that can be read: a HELM folder has runs with run_spec.json, "
             "an Inspect log is an .eval file or a .json file with the keys eval and status, a "
-            "score table is a Parquet or CSV file (or a YAML file with the key data)."
+            "score table is a Parquet or CSV file, a YAML file with the key data, or results of "
+            "lm-evaluation-harness or Every Eval Ever (.json, .jsonl, folders of them)."
         )
     found = sorted(globbing.glob(source, recursive=True)) if globbing.has_magic(source) else []
     if found:
@@ -191,6 +189,20 @@ def _detect(
     near = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
     shown = unknown_name("entry", os.path.basename(source.rstrip("/")), near) if near else ""
     raise UsageError(f"there is nothing at {source}. {f'In {parent}: {shown}' if near else ''}")
+
+
+def _nothing_at(url: str) -> UsageError:
+    """Say why nothing can be read at a URL: what it takes, what failed, or what is there."""
+    file_system(url)  # says when the protocol is unknown, or the package for it missing
+    try:
+        there = len(list_files(url, lambda name: True))
+    except OSError as err:
+        return UsageError(f"{err}.")
+    what = f"none of the {there} files there can be read" if there else "there is nothing there"
+    return UsageError(
+        f"{url}: {what}. By URL, Inspect logs (.eval, .json, folders of them) and score tables "
+        "can be read."
+    )
 
 
 def _metric_rules(metrics: str | Path | Mapping[str, Any] | None) -> MetricRules:

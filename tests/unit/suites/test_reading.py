@@ -179,7 +179,7 @@ def test_a_source_that_is_none_is_refused(table, source, message):
 
 def test_a_glob_that_meets_what_cannot_be_read_says_which(table):
     (table.parent / "notes.md").write_text("x")
-    with pytest.raises(UsageError, match=r"notes\.txt"):
+    with pytest.raises(UsageError, match=r"notes\.md"):
         read(f"{table.parent}/*")
 
 
