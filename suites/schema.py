@@ -144,11 +144,12 @@ def responses_table(columns: Mapping[str, Any], length: int | None = None) -> pa
         if len(sizes) != 1:
             raise ValueError(f"columns of one length are needed, got lengths {sorted(sizes)}")
         length = sizes.pop()
+    schema = arrow_schema()
     arrays = []
-    for field in arrow_schema():
+    for field in schema:
         value = columns.get(field.name, defaults.get(field.name))
         arrays.append(_array(value, field.type, length))
-    return pa.Table.from_arrays(arrays, schema=arrow_schema())
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _is_scalar(value: Any) -> bool:
@@ -159,20 +160,17 @@ def _array(value: Any, type_: pa.DataType, length: int) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
+    if value is None:
+        return pa.nulls(length, type_)
     if pa.types.is_dictionary(type_):
         if _is_scalar(value):
-            codes = pa.array(np.zeros(length, np.int32), mask=np.full(length, value is None))
-            words = pa.array([] if value is None else [str(value)], pa.string())
-            return pa.DictionaryArray.from_arrays(codes, words)
+            codes = pa.array(np.zeros(length, np.int32))
+            return pa.DictionaryArray.from_arrays(codes, pa.array([str(value)], pa.string()))
         if isinstance(value, pa.Array | pa.ChunkedArray) and value.type == type_:
             return value.combine_chunks() if isinstance(value, pa.ChunkedArray) else value
         return _strings(value).dictionary_encode().cast(type_)
     if _is_scalar(value):
-        return (
-            pa.array([value] * length, type_)
-            if value is None
-            else pa.repeat(pa.scalar(value, type_), length)
-        )
+        return pa.repeat(pa.scalar(value, type_), length)
     if pa.types.is_string(type_):
         return _strings(value)
     return pa.array(value, type_, from_pandas=True)

@@ -528,10 +528,21 @@ def behind(table: pa.Table, metric: str, part: str | None, perturbation: str | N
 
     keep: Any = None
     for column, wanted in (("metric", metric), ("part", part), ("perturbation", perturbation)):
-        values = table.column(column).cast(pa.string())
+        values = table.column(column)
+        if _all_are(values, wanted):
+            continue
+        values = values.cast(pa.string())
         match = pc.is_null(values) if wanted is None else pc.equal(values, wanted)
         keep = match if keep is None else pc.and_(keep, match)
-    return table.filter(keep)
+    return table if keep is None else table.filter(keep)
+
+
+def _all_are(values: pa.ChunkedArray, wanted: str | None) -> bool:
+    """Say whether a dictionary-encoded column holds one value throughout, where that is plain."""
+    if wanted is None:
+        return bool(values.null_count == len(values))
+    words = [chunk.dictionary for chunk in values.chunks] if not values.null_count else []
+    return bool(words) and all(len(w) == 1 and w[0].as_py() == wanted for w in words)
 
 
 def require_runs(suite: Suite, what: str) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from suites.inspect.errors import LogError
@@ -74,7 +74,7 @@ class Archive:
 
     location: str
     members: dict[bytes, int]
-    _file: ByteFile
+    _file: ByteFile | None
     _directory: bytes
     _shift: int  # of all offsets in the directory
 
@@ -123,6 +123,27 @@ class Archive:
             yield piece
         self._check(label, member, size, crc)
 
+    def excerpt(self, names: Iterable[bytes]) -> Archive:
+        """Keep the entries of some members, without the file.
+
+        With the file put back (``on``) these members can be read, and the directory, which is large
+        where samples are many, is not read again.
+        """
+        members: dict[bytes, int] = {}
+        data = bytearray()
+        for name in names:
+            at = self.members.get(name)
+            if at is not None:
+                members[name] = len(data)
+                data += self._directory[
+                    at : at + 46 + sum(_LENGTHS.unpack_from(self._directory, at + 28))
+                ]
+        return Archive(self.location, members, None, bytes(data), self._shift)
+
+    def on(self, file: ByteFile) -> Archive:
+        """Give the same archive, read from a file."""
+        return replace(self, _file=file)
+
     # ---------- private
 
     def _member(self, name: bytes, most: int) -> _Member:
@@ -141,6 +162,7 @@ class Archive:
         return member
 
     def _packed(self, name: str, member: _Member) -> bytes:
+        assert self._file is not None, "an excerpt has no file"
         head = self._file.read(member.offset, member.offset + 30)
         if len(head) < 30 or head[:4] != b"PK\x03\x04":
             raise self._error(f"its member {name} is not where the directory says", "bad-zip")
@@ -231,11 +253,14 @@ def _find_directory(file: ByteFile, location: str) -> tuple[int, int, int]:
         locator = file.read(stop - 20, stop) if stop >= 20 else b""
         if locator[:4] == b"PK\x06\x07":
             (where,) = struct.unpack_from("<Q", locator, 8)
-            record = file.read(where, where + _END64.size)
-            if len(record) < _END64.size or record[:4] != b"PK\x06\x06":
+            # where something lies before the archive, it is not there but before the locator
+            for stop in (where, stop - 20 - _END64.size):
+                record = file.read(stop, stop + _END64.size) if 0 <= stop < file.size else b""
+                if len(record) == _END64.size and record[:4] == b"PK\x06\x06":
+                    break
+            else:
                 raise fail("its zip64 directory is not where it says")
             count, size, offset = _END64.unpack(record)[7:10]
-            stop = where
     start = stop - size
     if start < 0 or offset > start:
         raise fail("its directory is larger than the file")

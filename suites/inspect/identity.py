@@ -166,7 +166,7 @@ def condition_fields(spec: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[s
         **{k: v for k, v in generate.items() if k not in _TRANSPORT},
         **_limits(config),
         **_models(spec),
-        "dataset": _fields(spec.get("dataset")).get("name"),
+        "dataset": _plain(_mapping(spec.get("dataset")).get("name")),  # its ids are many
         "scorers": _scorers(spec),
         "solver": _solver(spec, plan),
         "sandbox": _sandbox(spec.get("sandbox")),

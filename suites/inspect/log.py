@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -36,7 +36,8 @@ _HEAD = 1 << 16
 _SMALL = 8 << 20  # a JSON file of this size is read whole to tell what it is
 _KEY_EVAL = re.compile(rb'"eval"\s*:\s*\{')
 _KEY_STATUS = re.compile(rb'"status"\s*:\s*"')
-_SAMPLE = re.compile(rb"samples/.*_epoch_\d+(\.json|/sample\.json)", re.DOTALL)
+# of the names of all members, joined by NUL, those of samples: one search instead of thousands
+_SAMPLES = re.compile(rb"(?:\A|\x00)(samples/[^\x00]*_epoch_\d+)(\.json|/sample\.json)(?=\x00|\Z)")
 _BATCH = re.compile(rb"_journal/summaries/(\d+)\.json")
 
 R = TypeVar("R", bound=Row)
@@ -61,6 +62,15 @@ class Reduction:
     scorer: str
     reducer: str | None
     values: list[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Short:
+    """What is kept of an archive's directory: where its summaries lie, and how many samples."""
+
+    summaries: Archive
+    samples: int
+    size: int  # of the file
 
 
 class _RawSamples(msgspec.Struct, gc=False):
@@ -107,6 +117,7 @@ class Log:
     header: Header
     size: int
     zipped: bool
+    _short: _Short | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def open(cls, location: str) -> Log:
@@ -122,13 +133,14 @@ class Log:
             _refuse_others(head, location)
             if _is_json(head):
                 document = decode(_whole(file, location), HeaderDocument, "the log", location)
-                header, zipped = read_header(document), False
+                header, short = read_header(document), None
             else:
-                header, zipped = _archived_header(Archive.read_directory(file, location)), True
+                archive = Archive.read_directory(file, location)
+                header, short = _archived_header(archive), _shortened(archive, file.size)
             if header is None:
                 what = "it names neither a task nor a model: it is no log of Inspect"
                 raise LogError(location, what, code="not-a-log")
-            return cls(location, header, file.size, zipped)
+            return cls(location, header, file.size, short is not None, short)
 
     def rows(self, type_: type[R] = Row, found: Found | None = None) -> list[R]:  # type: ignore[assignment]
         """Read the samples' keys and scores.
@@ -153,11 +165,13 @@ class Log:
         """
         tell = found or (lambda code, what, hint: None)
         with opened(self.location) as file:
-            if self.zipped:
+            if not self.zipped:
+                rows = self._json_rows(file, type_, tell)
+            elif (whole := self._whole_summaries(file, type_)) is not None:
+                rows = whole
+            else:
                 archive = Archive.read_directory(file, self.location)
                 rows = self._archived_rows(archive, type_, tell)
-            else:
-                rows = self._json_rows(file, type_, tell)
         for row in rows:
             if row.scores is None and row.score is not None:  # logs of early 2024
                 name = self.header.scores[0].name if self.header.scores else "score"
@@ -196,6 +210,24 @@ class Log:
         return inspects_own("read_eval_log")(self.location)
 
     # ---------- rows of an archive
+
+    def _whole_summaries(self, file: ByteFile, type_: type[R]) -> list[R] | None:
+        """Read the summaries of a log that is whole, by what its opening has told of them.
+
+        None where they are not all there is to know; the way by the directory tells why.
+        """
+        if self._short is None or self._short.size != file.size or self.header.invalidated:
+            return None
+        archive = self._short.summaries.on(file)
+        try:
+            name = b"summaries.json"
+            parts = rows_of(archive.stream(name), type_, label(name), self.location)
+            rows = [row for part in parts for row in part]
+        except LogError:
+            return None
+        if len(rows) != self._short.samples or _thin(rows):
+            return None
+        return rows if len({(str(row.id), row.epoch) for row in rows}) == len(rows) else None
 
     def _archived_rows(self, archive: Archive, type_: type[R], tell: Found) -> list[R]:
         members = sample_members(archive)
@@ -307,13 +339,9 @@ def label(member: bytes) -> str:
 def sample_members(archive: Archive) -> dict[bytes, bytes]:
     """Give the members that hold samples: the sample's stem → the member's name."""
     found: dict[bytes, bytes] = {}
-    for name in archive.members:
-        match = _SAMPLE.fullmatch(name)
-        if match is None:
-            continue
-        stem = name[: -len(match[1])]
-        if match[1] == b".json" or stem not in found:  # a whole sample comes before its chunks
-            found[stem] = name
+    for stem, ending in _SAMPLES.findall(b"\x00".join(archive.members)):
+        if ending == b".json" or stem not in found:  # a whole sample comes before its chunks
+            found[stem] = stem + ending
     return found
 
 
@@ -372,6 +400,10 @@ def _archived_header(archive: Archive) -> Header | None:
             return read_header(document, unfinished=name != b"header.json")
     what = "it has neither header.json nor _journal/start.json: nothing says what was evaluated"
     raise LogError(location, what, code="missing-member")
+
+
+def _shortened(archive: Archive, size: int) -> _Short:
+    return _Short(archive.excerpt([b"summaries.json"]), len(sample_members(archive)), size)
 
 
 def _reduction(value: Any) -> Reduction | None:

@@ -17,6 +17,8 @@ from suites.inspect.header import items, mapping, whole
 MOST_ROWS = 5_000_000
 """Samples of one log; what is above is refused."""
 
+_MOST_EPOCHS = 2**31 - 1
+
 
 class Score(msgspec.Struct, gc=False):
     """A score's value, of any type."""
@@ -151,17 +153,24 @@ def _decoder(type_: type[R], where: str, location: str) -> Callable[[bytearray],
                 raise
             made = (lenient(item, type_) for item in items(tolerant(part, where, location)))
             return [row for row in made if row is not None]
-        return [row for row in rows if _settle(row)]
+        for row in rows:
+            if type(row.epoch) is not int or not 1 <= row.epoch <= _MOST_EPOCHS:
+                row.epoch = _epoch(row.epoch)
+        return [row for row in rows if isinstance(row.id, str | int | float)]
 
     return decoder
 
 
 def _settle(row: Row) -> bool:
     """Bring what versions write differently into one form; say whether the row has a key."""
-    epoch = row.epoch
-    if type(epoch) is not int:
-        row.epoch = whole(epoch) or 1
+    row.epoch = _epoch(row.epoch)
     return isinstance(row.id, str | int | float)
+
+
+def _epoch(value: Any) -> int:
+    """Give the number of an epoch; what cannot be one counts as the first."""
+    epoch = whole(value)
+    return epoch if epoch is not None and 1 <= epoch <= _MOST_EPOCHS else 1
 
 
 def lenient(value: Any, type_: type[R]) -> R | None:
@@ -212,6 +221,9 @@ def merged(rows: Iterable[R], ids: Sequence[str] = ()) -> list[R]:
     [('a', None), ('b', None)]
     """
     last = {(str(row.id), row.epoch): row for row in rows}
+    wanted = [(name, 1) for name in ids]
+    if len(last) == len(wanted) and last.keys() == set(wanted):  # a whole log of one epoch
+        return [last[key] for key in wanted]
     place = {name: i for i, name in enumerate(ids)}
     after = len(place)
     order = sorted(last, key=lambda key: (key[1], place.get(key[0], after), key[0].zfill(20)))

@@ -126,10 +126,18 @@ class Scores:
         rows = log.rows(type_, found)
         if rows:
             scores = cls(rows, log.header, rules, error_policy)
+            raw = scores.raw
             for i, row in enumerate(rows):
                 for name, score in (row.scores or {}).items():
-                    if score is not None:
-                        scores._add(name, i, score.value)
+                    if score is None:
+                        continue
+                    value = score.value
+                    if name not in raw or isinstance(value, dict | list):
+                        scores._add(name, i, value)
+                    else:  # as `_add`; this is where the time goes
+                        places, values = raw[name]
+                        places.append(i)
+                        values.append(value)
             return scores
         return cls._reduced(log, rules, error_policy, type_)
 
@@ -212,9 +220,11 @@ class Scores:
         places, raw = self.raw[metric]
         own = self.rules.values(metric)
         row = np.array(places, np.int64)
-        value = np.array([number_of(v, own) for v in raw], np.float64)
+        value = _numbers(raw, own)
         value[np.isinf(value)] = np.nan
         status = np.where(np.isnan(value), UNSCORED, OK).astype(np.int8)
+        if not (self.errored.any() or self.invalid.any()):
+            return row, value, status
         failed = np.flatnonzero(self.errored)
         without = failed[~np.isin(failed, row)]
         if len(without):
@@ -268,6 +278,13 @@ class Scores:
             states[j] = only.pop() if len(only) == 1 else (UNSCORED if np.isnan(out[j]) else OK)
         states[(states == OK) & np.isnan(out)] = UNSCORED
         return Column(first, out, states, np.ones(len(out)))
+
+
+def _numbers(raw: Sequence[Any], own: Mapping[str, float] | None) -> NDArray[np.float64]:
+    """Convert values, each text only once."""
+    texts = {v: number_of(v, own) for v in {v for v in raw if type(v) is str}}
+    made = [texts[v] if type(v) is str else number_of(v, own) for v in raw]
+    return np.array(made, np.float64)
 
 
 def _worst(lower: float | None, upper: float | None, higher_is_better: bool | None) -> float:

@@ -216,7 +216,7 @@ EVALUATE = ["evaluate", "{table}", "--isolation", "none", "--out", "{out}"]
     [
         (["ls", "{here}/nowhere"], "there is nothing at"),
         (["ls", "{here}/*.parquet"], "there is nothing at"),
-        (["ls", "{here}/text.txt"], "is of no kind that can be read"),
+        (["ls", "{here}/text.txt"], "in the list"),
         (["ls", "demo/my-suit"], "did you mean 'my-suite'"),
         (["ls", "{table}", "--identity", "{here}/bad.yaml"], "cannot read the identity file"),
         (["ls", "{table}", "--identity", "{here}/wrong.yaml"], "unknown key 'name'"),
