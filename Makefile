@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+INSPECT := $(VENV)-inspect
 
 .PHONY: help setup setup-dev setup-bayes demo test check format slow bench science conformance clean
 .DEFAULT_GOAL := help
@@ -74,8 +75,9 @@ format: setup-dev
 slow: setup-dev
 	@$(BIN)/python -m pytest -q -m slow
 
-bench: setup-dev
-	@$(BIN)/python tests/bench/bench.py --write docs/bench.md
+bench: setup-dev $(INSPECT)/.ready
+	@BENCHCAST_INSPECT_PYTHON=$(abspath $(INSPECT))/bin/python \
+	  $(BIN)/python tests/bench/bench.py --write docs/bench.md
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
@@ -91,10 +93,19 @@ $(ORIGINALS)/.ready: | $(VENV)/.made
 	@$(ORIGINALS)/bin/python -m pip install -q --disable-pip-version-check --no-deps crfm-helm==0.5.16
 	@touch $@
 
-conformance: setup-dev $(ORIGINALS)/.ready
+# Inspect, newest, with what its frames need, and benchcast beside it.
+$(INSPECT)/.ready: pyproject.toml | $(VENV)/.made
+	@$(BIN)/python -m venv $(INSPECT)
+	@$(INSPECT)/bin/python -m pip install -q --disable-pip-version-check -U inspect-ai pandas pyarrow -e .
+	@touch $@
+
+conformance: setup-dev $(ORIGINALS)/.ready $(INSPECT)/.ready
+	@$(INSPECT)/bin/python -m pip install -q --disable-pip-version-check -U inspect-ai
 	@BENCHCAST_MAGNET_PYTHON=$(abspath $(ORIGINALS))/bin/python \
+	  BENCHCAST_INSPECT_PYTHON=$(abspath $(INSPECT))/bin/python \
+	  BENCHCAST_CONFORMANCE_PAGE=$(CURDIR)/docs/conformance.md \
 	  BENCHCAST_HELM_SCHEMAS=$$(echo $(abspath $(ORIGINALS))/lib/python3.*/site-packages/helm/benchmark) \
 	  $(BIN)/python -m pytest -q -s tests/conformance
 
 clean:
-	@rm -rf $(VENV) $(ORIGINALS) demo-results demo-site
+	@rm -rf $(VENV) $(ORIGINALS) $(INSPECT) demo-results demo-site

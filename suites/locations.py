@@ -31,6 +31,38 @@ def is_url(location: str) -> bool:
     return _URL.match(location) is not None
 
 
+def is_glob(path: str) -> bool:
+    """Say whether a URL, or the path in it, is a pattern.
+
+    Examples
+    --------
+    >>> is_glob("s3://bucket/*.eval"), is_glob("s3://bucket/a.eval")
+    (True, False)
+    """
+    return any(mark in path for mark in "*?[")
+
+
+def require_reachable(url: str) -> None:
+    """Ask once whether there is anything at a URL, or anything that matches it.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing, the server cannot be reached, or as `file_system`.
+    """
+    system, path = file_system(url)
+    try:
+        with reachable(url):
+            there = system.glob(path) if is_glob(path) else system.info(path)
+    except FileNotFoundError:
+        there = None
+    except OSError as err:
+        raise UsageError(f"{err}.") from err
+    if not there:
+        what = "nothing matches it" if is_glob(path) else "there is nothing there"
+        raise UsageError(f"{url}: {what}, or no server answers.")
+
+
 def file_system(url: str) -> tuple[Any, str]:
     """Give fsspec's file system of a URL, and the path in it.
 
@@ -75,6 +107,8 @@ class _Local:
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read(self, start: int, stop: int) -> bytes:
+        if start >= self.size:  # a place beyond 63 bits cannot even be sought
+            return b""
         self._file.seek(start)
         return self._file.read(max(0, stop - start))
 
@@ -91,8 +125,10 @@ class _Remote:
     """Reads ranges; the end of the file, where archives have their directory, only once."""
 
     def __init__(self, url: str) -> None:
-        self._system, self._path = file_system(url)
-        self.size = int(self._system.size(self._path) or 0)
+        self._url = url
+        with reachable(url):
+            self._system, self._path = file_system(url)
+            self.size = int(self._system.size(self._path) or 0)
         self._start = max(0, self.size - _TAIL)
         self._tail: bytes | None = None
 
@@ -102,9 +138,14 @@ class _Remote:
             return b""
         if start >= self._start:
             if self._tail is None:
-                self._tail = bytes(self._system.cat_file(self._path, self._start, self.size))
+                self._tail = self._fetch(self._start, self.size)
             return self._tail[start - self._start : stop - self._start]
-        return bytes(self._system.cat_file(self._path, start, stop))
+        return self._fetch(start, stop)
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        with reachable(self._url):
+            # by name: file systems differ in the order of the arguments
+            return bytes(self._system.cat_file(self._path, start=start, end=stop))
 
     def __enter__(self) -> _Remote:
         return self
@@ -138,10 +179,7 @@ def open_bytes(location: str) -> ByteFile:
     ...         file.size, file.read(2, 4)
     (6, b'cd')
     """
-    if not is_url(location):
-        return _Local(location)
-    with reachable(location):
-        return _Remote(location)
+    return _Remote(location) if is_url(location) else _Local(location)
 
 
 class reachable:
@@ -201,15 +239,21 @@ def list_files(location: str, keep: Callable[[str], bool]) -> list[str]:
 
 def _list_remote(url: str, keep: Callable[[str], bool]) -> list[str]:
     system, path = file_system(url)
-    if any(mark in path for mark in "*?["):
+    if is_glob(path):
         paths = [str(p) for p in system.glob(path)]
         paths = [q for p in paths for q in (system.find(p) if system.isdir(p) else [p])]
-    elif system.isfile(path):
-        paths = [path]
     else:
-        paths = [str(p) for p in system.find(path)]
+        try:
+            is_file = system.info(path)["type"] == "file"
+        except FileNotFoundError:
+            return []
+        paths = [path] if is_file else [str(p) for p in system.find(path)]
     found = sorted({p for p in paths if keep(p.rsplit("/", 1)[-1])})
-    return [str(system.unstrip_protocol(p)) for p in found]
+    named, inner = url.rstrip("/"), path.strip("/")
+    if not named.endswith(inner):
+        return [str(system.unstrip_protocol(p)) for p in found]
+    begin = named[: len(named) - len(inner)]  # as the user writes it, for one name of each file
+    return [begin + p.lstrip("/") for p in found]
 
 
 def manifest(location: str) -> list[str]:

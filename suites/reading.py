@@ -12,7 +12,7 @@ from typing import Any
 
 from suites.errors import ReadError, UsageError, unknown_name
 from suites.identity import Identity
-from suites.locations import file_system, is_url, list_files, manifest
+from suites.locations import is_url, list_files, manifest, require_reachable
 from suites.metric_rules import MetricRules
 from suites.problem import Problem, ProblemLog
 from suites.reader import Reader, ReadOptions, RunDescription
@@ -160,13 +160,16 @@ def _detect(
     source: str, kinds: Mapping[str, type[Reader]], lists: tuple[str, ...] = ()
 ) -> list[tuple[type[Reader], str]]:
     """Give the readers of a source and their paths; a folder may be of several kinds."""
+    if is_url(source):
+        require_reachable(source)  # once: each reader would wait for the server by itself
     if source.lower().endswith(".txt") and (is_url(source) or os.path.isfile(source)):
-        if source in lists:
+        place = source if is_url(source) else os.path.realpath(source)
+        if place in lists:
             raise UsageError(f"{source}: this list of sources names itself.")
         pairs = []
         for path in manifest(source):
             try:
-                pairs += _detect(path, kinds, (*lists, source))
+                pairs += _detect(path, kinds, (*lists, place))
             except UsageError as err:
                 raise UsageError(f"in the list {source}: {err}") from err
         return pairs
@@ -183,6 +186,7 @@ def _detect(
             "lm-evaluation-harness or Every Eval Ever (.json, .jsonl, folders of them)."
         )
     found = sorted(globbing.glob(source, recursive=True)) if globbing.has_magic(source) else []
+    found = [path for path in found if os.path.exists(path)]  # links may lead nowhere
     if found:
         return [pair for path in found for pair in _detect(path, kinds, lists)]
     parent = os.path.dirname(source.rstrip("/")) or "."
@@ -192,8 +196,7 @@ def _detect(
 
 
 def _nothing_at(url: str) -> UsageError:
-    """Say why nothing can be read at a URL: what it takes, what failed, or what is there."""
-    file_system(url)  # says when the protocol is unknown, or the package for it missing
+    """Say why nothing can be read at a URL: what failed, or what is there."""
     try:
         there = len(list_files(url, lambda name: True))
     except OSError as err:

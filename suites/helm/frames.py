@@ -360,7 +360,7 @@ def frame_of_runs(table: str, runs: Iterable[tuple[str, Any]]) -> DotDictDataFra
     """
     memo: dict[str, str] = {}  # one object per different text
     pieces: list[_Piece] = []
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for name, content in runs:
             pieces.append(_piece(table, name, content, memo))
             del content  # before the next file is decoded
@@ -398,7 +398,7 @@ def frame_of_columns(name: str, columns: Mapping[str, Sequence[Any]]) -> DotDict
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Pause the collector: it would look through millions of fresh dicts, over and over."""
     was_on = gc.isenabled()
     gc.disable()

@@ -9,6 +9,7 @@ declares or holds more than the limits is refused before it fills the memory.
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _ENTRY = struct.Struct("<4s4B4H3L5H2L")
 _LENGTHS = struct.Struct("<3H")  # of name, extra field and comment, 28 bytes into an entry
+_HEAD_LENGTHS = struct.Struct("<2H")  # of name and extra field, 26 bytes into a local header
 _PIECE = 1 << 20
 _STORED, _DEFLATED, _ZSTANDARD = 0, 8, 93
 
@@ -91,7 +93,7 @@ class Archive:
         data = file.read(start, stop)
         return cls(location, _entries(data, location), file, data, shift)
 
-    def read(self, name: bytes) -> bytearray:
+    def read(self, name: bytes) -> bytes | bytearray:
         """Inflate a member.
 
         Raises
@@ -101,6 +103,8 @@ class Archive:
         """
         member = self._member(name, LARGEST_MEMBER)
         label = name.decode("utf-8", "replace")
+        if member.size < _PIECE:
+            return self._small(label, member)
         data = bytearray()  # grows in place: pieces and their sum are never held together
         for piece in self._inflate(label, member, self._packed(label, member)):
             data += piece
@@ -163,15 +167,39 @@ class Archive:
 
     def _packed(self, name: str, member: _Member) -> bytes:
         assert self._file is not None, "an excerpt has no file"
-        head = self._file.read(member.offset, member.offset + 30)
+        # of a small member all at once: its head is as long as its name, and a little
+        first = 30 + len(name) + 64 + (member.packed if member.packed < _PIECE else 0)
+        head = self._file.read(member.offset, member.offset + first)
         if len(head) < 30 or head[:4] != b"PK\x03\x04":
             raise self._error(f"its member {name} is not where the directory says", "bad-zip")
-        name_size, extra_size = struct.unpack_from("<2H", head, 26)
-        start = member.offset + 30 + name_size + extra_size
+        name_size, extra_size = _HEAD_LENGTHS.unpack_from(head, 26)
+        skip = 30 + name_size + extra_size
+        if skip + member.packed <= len(head):
+            return head[skip : skip + member.packed]
+        start = member.offset + skip
         packed = self._file.read(start, start + member.packed)
         if len(packed) < member.packed:
             raise self._error(f"it ends within its member {name}", "cut-off")
         return packed
+
+    def _small(self, name: str, member: _Member) -> bytes:
+        """Inflate a small member at once: nearly all samples are such."""
+        packed = self._packed(name, member)
+        data = None
+        if member.method == _DEFLATED:
+            inflater = zlib.decompressobj(-15)
+            try:
+                data = inflater.decompress(packed, member.size + 1)
+            except zlib.error:
+                data = None
+            if not inflater.eof:
+                data = None
+        elif member.method == _ZSTANDARD:
+            data = _one_frame(packed, member.size)
+        if data is None or len(data) != member.size:  # the way by pieces says what is wrong
+            data = b"".join(self._inflate(name, member, packed))
+        self._check(name, member, len(data), zlib.crc32(data))
+        return data
 
     def _inflate(self, name: str, member: _Member, packed: bytes) -> Iterator[bytes]:
         """Inflate, never beyond the size that the directory declares."""
@@ -217,6 +245,26 @@ def _inflated(packed: bytes) -> Iterator[bytes]:
         raise zlib.error("it ends too early")
 
 
+_own = threading.local()  # a decompressor for each thread: making one takes longer than its work
+
+
+def _one_frame(packed: bytes, size: int) -> bytes | None:
+    """Inflate what is one frame, of this size or of none declared; None for all else."""
+    import zstandard
+
+    try:
+        if zstandard.frame_content_size(packed) not in (-1, size):
+            return None
+        if not hasattr(_own, "zstandard"):
+            _own.zstandard = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        data: bytes = _own.zstandard.decompress(
+            packed, max_output_size=size, allow_extra_data=False
+        )
+        return data
+    except zstandard.ZstdError:
+        return None
+
+
 def _zstandard(packed: bytes) -> Iterator[bytes]:
     import zstandard
 
@@ -254,9 +302,10 @@ def _find_directory(file: ByteFile, location: str) -> tuple[int, int, int]:
         if locator[:4] == b"PK\x06\x07":
             (where,) = struct.unpack_from("<Q", locator, 8)
             # where something lies before the archive, it is not there but before the locator
-            for stop in (where, stop - 20 - _END64.size):
-                record = file.read(stop, stop + _END64.size) if 0 <= stop < file.size else b""
+            for place in (where, stop - 20 - _END64.size):
+                record = file.read(place, place + _END64.size) if 0 <= place < file.size else b""
                 if len(record) == _END64.size and record[:4] == b"PK\x06\x06":
+                    stop = place
                     break
             else:
                 raise fail("its zip64 directory is not where it says")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from suites.inspect.header import moment
 from suites.inspect.log import Log
 
 
@@ -96,9 +97,8 @@ def _copies(candidates: list[Candidate]) -> list[Superseded]:
 
 def _lateness(log: Log) -> tuple[Any, ...]:
     header = log.header
-    ended = header.ended or ""
     names = -len(log.location), log.location  # at last the shorter name, for one outcome
-    return header.finished, ended, header.edited, header.invalidated, log.size, *names
+    return header.finished, _ended(log), header.edited, header.invalidated, log.size, *names
 
 
 def _retries(candidates: list[Candidate], scored: Callable[[Log], int]) -> list[Superseded]:
@@ -121,7 +121,12 @@ def _retries(candidates: list[Candidate], scored: Callable[[Log], int]) -> list[
 
 def _newness(log: Log) -> tuple[Any, ...]:
     created = log.header.created
-    return created.isoformat() if created else "", log.header.ended or "", log.location
+    return created.isoformat() if created else "", _ended(log), log.location
+
+
+def _ended(log: Log) -> str:
+    ended = moment(log.header.ended)
+    return ended.isoformat() if ended else ""
 
 
 def _farness(log: Log, scored: Callable[[Log], int]) -> tuple[Any, ...]:

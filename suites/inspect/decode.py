@@ -26,6 +26,7 @@ LARGEST_ELEMENT = 64 << 20
 _MOST_MEMORY = 1 << 30  # of decoded objects, roughly
 _BATCH = 4 << 20
 _BETWEEN = re.compile(rb'\}\s*,\s*(?=\{\s*"id"\s*:)')
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)  # texts and brackets
 _SURROGATE = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
@@ -78,12 +79,12 @@ def tolerant(data: bytes | bytearray | memoryview, where: str, location: str) ->
     raw = bytes(data)
     try:
         value = json.loads(raw.decode("utf-8-sig", "replace"))
+        return _without_surrogates(value) if _SURROGATE.search(raw) else value
     except RecursionError:
         raise _too_deep(where, location) from None
     except ValueError as err:
         what = f"{where} is not JSON: {str(err)[:120]}"
         raise LogError(location, what, code="bad-json") from None
-    return _without_surrogates(value) if _SURROGATE.search(raw) else value
 
 
 def convert(value: Any, type_: type[T], where: str, location: str) -> T:
@@ -162,19 +163,45 @@ def _complete_part(
     """Decode up to the last boundary between elements; give them and the bytes they took.
 
     What looks like a boundary may lie within an element; then the part is no JSON, and an earlier
-    one is tried.
+    one is tried. Where elements are full of such, brackets are counted.
     """
     bounds = [(m.start() + 1, m.end()) for m in _BETWEEN.finditer(buffer, len(buffer) // 2)]
-    for end, used in reversed(bounds[-8:]):
-        part = bytearray(b"" if first else b"[")
-        part += buffer[:end]
-        part += b"]"
+    for end, used in reversed(bounds[-3:]):
         try:
-            return decoder(part), used
+            return decoder(_list_of(buffer, end, first=first)), used
         except LogError as err:
             if err.code != "bad-json":
                 raise
-    return None
+    found = _last_boundary(buffer, depth=0 if first else 1) if bounds else None
+    if found is None:
+        return None
+    end, used = found
+    return decoder(_list_of(buffer, end, first=first)), used
+
+
+def _list_of(buffer: bytearray, end: int, *, first: bool) -> bytearray:
+    part = bytearray(b"" if first else b"[")
+    part += buffer[:end]
+    part += b"]"
+    return part
+
+
+def _last_boundary(buffer: bytearray, depth: int) -> tuple[int, int] | None:
+    """Find where the last complete element ends and the next begins, by counting brackets."""
+    last = end = None
+    for token in _TOKEN.finditer(buffer):
+        sort = buffer[token.start()]
+        if sort in b"[{":
+            if end is not None:
+                last, end = (end, token.start()), None
+            depth += 1
+        elif sort in b"]}":
+            depth -= 1
+            if depth == 1:
+                end = token.end()
+        elif token.end() == token.start() + 1:
+            break  # the part ends within a text
+    return last
 
 
 def _guard(data: bytes | bytearray | memoryview, where: str, location: str) -> None:

@@ -15,13 +15,13 @@ from suites.identity import canonical_json
 from suites.inspect.header import Header, items, mapping, number, text, whole
 from suites.inspect.log import Log
 from suites.inspect.rows import DetailedRow, DetailedScore
+from suites.inspect.values import leaves
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "inspect."
 
-TRUNCATED = "\n...(content truncated)"
 _MARKS = ("...\n(content truncated)", "(content truncated)")
 _TOKENS = (
     "input_tokens",
@@ -97,12 +97,16 @@ def response_details(
         content = {**of_sample[place], **dict(_of_score(rows[place], metric))}
         for name, value in content.items():
             if value is not None:
-                columns.setdefault(name, [None] * len(places))[at] = value
+                if name not in columns:
+                    columns[name] = [None] * len(places)
+                columns[name][at] = value
     return {PREFIX + name: typed(values) for name, values in columns.items()}
 
 
 def instance_hash(row: DetailedRow) -> str | None:
     """Hash a sample's question, target and options; None where the summary cut the text.
+
+    None, too, where there is no question, or one that cannot be written as JSON.
 
     Examples
     --------
@@ -115,7 +119,8 @@ def instance_hash(row: DetailedRow) -> str | None:
         return None
     if row.input is None:
         return None
-    return hashlib.sha256(canonical_json(asked).encode("utf-8", "replace")).hexdigest()[:16]
+    whole = _written(asked)
+    return whole and hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def flattened(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -131,7 +136,7 @@ def flattened(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[st
         if isinstance(inner, dict) and inner and depth < 8:
             yield from flattened(inner, f"{name}.", depth + 1)
         elif isinstance(inner, dict | list):
-            yield name, canonical_json(inner)
+            yield name, _written(inner)
         elif inner is not None:
             yield name, inner
 
@@ -167,14 +172,17 @@ def _sample(row: DetailedRow, header: Header) -> Iterator[tuple[str, Any]]:
 
 
 def _of_score(row: DetailedRow, metric: str) -> Iterator[tuple[str, Any]]:
-    base = metric.partition("@")[0]
-    scores = row.scores or {}
-    name = next((s for s in scores if base == s or base.startswith((f"{s}/", f"{s}["))), None)
-    score = scores.get(name) if name is not None else None
-    if not isinstance(score, DetailedScore):
+    """Say what is said of the score behind a response; nothing where several epochs are."""
+    for name, score in (row.scores or {}).items():
+        if isinstance(score, DetailedScore) and metric.startswith(name):
+            found = dict(leaves(name, score.value))
+            if metric in found:
+                break
+    else:
         return
-    if isinstance(score.value, str | dict | list) or _is_nan(score.value):
-        yield "raw", canonical_json(score.value)
+    leaf = found[metric]
+    if isinstance(leaf, str | dict | list) or _is_nan(leaf):
+        yield "raw", _written(leaf)
     yield "answer", text(score.answer)
     yield "explanation", text(score.explanation)
     reason = text(score.reason) or text(mapping(score.metadata).get("unscored_reason"))
@@ -184,8 +192,6 @@ def _of_score(row: DetailedRow, metric: str) -> Iterator[tuple[str, Any]]:
 def _usage(usage: Mapping[str, Any], model: str) -> dict[str, Any]:
     """Give the token usage of the evaluated model; graders and others are not counted."""
     own = mapping(usage.get(model))
-    if not own and len(usage) == 1:
-        own = mapping(next(iter(usage.values())))
     return {
         name: number(own.get(name)) if "cost" in name else whole(own.get(name)) for name in _TOKENS
     }
@@ -202,6 +208,14 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return canonical_json(value)
+
+
+def _written(value: Any) -> str | None:
+    """Write JSON; None for what is nested too deeply to be written."""
+    try:
+        return canonical_json(value)
+    except RecursionError:
+        return None
 
 
 def _is_nan(value: Any) -> bool:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping
 
 from suites.inspect.header import Header, ScoreResult, items, mapping, text
-from suites.inspect.scores import Scores
+from suites.inspect.scores import Bounds, Scores
 from suites.inspect.values import Scale
 from suites.metric_rules import MetricRules
 from suites.metrics import MetricFacts
-from suites.reader import Figure
+from suites.reader import Figure, RunDescription
 
 MEANS = ("accuracy", "mean")
 """Inspect's metrics that are the mean of the reduced values."""
@@ -81,14 +81,20 @@ def main_metric(header: Header) -> tuple[str, str] | None:
     that has any.
     """
     with_metrics = [score for score in header.scores if score.metrics]
-    if header.headline is not None:
-        wanted, metric = header.headline
-        for score in with_metrics:
-            if score.name == wanted:
-                named = metric if metric is not None and metric in score.metrics else None
-                return _name(score, named or next(iter(score.metrics))), "Inspect's headline"
     if not with_metrics:
         return None
+    said = header.headline
+    candidates = [
+        score
+        for score in with_metrics
+        if said.get("reducer") in (None, score.reducer)
+        and said.get("scorer") in (None, score.scorer)
+        and said.get("score") in (None, score.name)
+        and (said.get("metric") is None or said["metric"] in score.metrics)
+    ]
+    if said and candidates:
+        score = candidates[0]
+        return _name(score, said.get("metric") or next(iter(score.metrics))), "Inspect's headline"
     first = with_metrics[0]
     return _name(first, next(iter(first.metrics))), "the first metric of the first scorer"
 
@@ -107,6 +113,24 @@ def observed(scores: Scores, rules: MetricRules, bounds: Mapping[str, MetricFact
         instances = len(set(scores.of_id[column.row].tolist()))
         figures.append(_figure(facts, column.mean, instances))
     return figures
+
+
+def bounds_of(scores: Scores, rules: MetricRules, run: RunDescription) -> Bounds:
+    """Give what tells range and direction of a log's metrics, as its run has them.
+
+    Those of the main metric were sought in all runs of the scenario; of others that the run does
+    not know, the log's own values tell.
+    """
+    figures = {f.metric: f for f in run.figures}
+
+    def bounds(metric: str) -> tuple[float | None, float | None, bool | None]:
+        figure = figures.get(metric)
+        if figure is not None and (figure.lower is not None or metric == run.main[0]):
+            return figure.lower, figure.upper, figure.higher_is_better
+        facts = facts_of(scores, metric, rules)
+        return facts.lower, facts.upper, facts.higher_is_better
+
+    return bounds
 
 
 def facts_of(

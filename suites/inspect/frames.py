@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.helm.frames import frame_of_columns, frame_of_run
+from suites.helm.frames import frame_of_columns, frame_of_run, no_garbage_collection
 from suites.inspect.details import flattened
-from suites.inspect.figures import facts_of, published
+from suites.inspect.figures import bounds_of
 from suites.inspect.header import Header, items, mapping, number, text
 from suites.inspect.log import Log
 from suites.inspect.rows import DetailedRow
 from suites.inspect.samples import InspectSample, samples
-from suites.inspect.scores import Scores
+from suites.inspect.scores import Bounds, Scores
 from suites.metric_rules import MetricRules
+from suites.reader import Figure, RunDescription
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,11 @@ _USAGE = {"num_prompt_tokens": "input_tokens", "num_output_tokens": "output_toke
 
 
 def frame(
-    table: str, name: str, log: Log, rules: MetricRules | None = None, policy: str = "as-logged"
+    table: str,
+    run: RunDescription,
+    log: Log,
+    rules: MetricRules | None = None,
+    policy: str = "as-logged",
 ) -> pd.DataFrame:
     """Make one of the four frames of a log.
 
@@ -55,10 +60,10 @@ def frame(
     ----------
     table : str
         ``run_specs``, ``scenario_state``, ``stats`` or ``per_instance_stats``.
-    name : str
-        The run's ``run_spec.name``.
+    run : RunDescription
+        The run; its name is the ``run_spec.name``.
     log : Log
-        The log.
+        Its log.
     rules, policy : MetricRules, str
         What texts count as, and what failed samples do.
 
@@ -68,13 +73,16 @@ def frame(
         If the log cannot be read.
     """
     if table == "run_specs":
-        return frame_of_run("run_spec", name, run_spec(name, log.header))
+        return frame_of_run("run_spec", run.name, run_spec(run.name, log.header))
     if table == "scenario_state":
-        return frame_of_columns(name, _requests(log))
-    scores = Scores.read(log, rules or MetricRules(), policy, type_=DetailedRow)
+        with no_garbage_collection():
+            return frame_of_columns(run.name, _requests(log))
+    rules = rules or MetricRules()
+    scores = Scores.read(log, rules, policy, type_=DetailedRow)
+    bounds = bounds_of(scores, rules, run)
     if table == "stats":
-        return frame_of_run("stats", name, stats(scores))
-    return frame_of_columns(name, _per_instance(scores))
+        return frame_of_run("stats", run.name, stats(scores, run.figures, bounds))
+    return frame_of_columns(run.name, _per_instance(scores, bounds))
 
 
 def run_spec(name: str, header: Header) -> dict[str, Any]:
@@ -109,10 +117,10 @@ def adapter_spec(header: Header) -> dict[str, Any]:
     """Say how a run was asked, in HELM's fields; what Inspect does not know is absent."""
     steps = [text(mapping(s).get("solver")) for s in items(header.plan.get("steps"))]
     solver = text(header.spec.get("solver")) or ",".join(s for s in steps if s)
-    generate = {
-        **mapping(mapping(header.plan.get("config"))),
-        **mapping(header.spec.get("model_generate_config")),
-    }
+    generate: dict[str, Any] = {}
+    # what a task or the command sets overrides what the model came with
+    for config in (header.spec.get("model_generate_config"), header.plan.get("config")):
+        generate |= {k: v for k, v in mapping(config).items() if v is not None}
     spec: dict[str, Any] = {
         "method": solver or None,
         "model": header.model,
@@ -124,16 +132,15 @@ def adapter_spec(header: Header) -> dict[str, Any]:
     return {field: value for field, value in spec.items() if value is not None}
 
 
-def stats(scores: Scores) -> list[dict[str, Any]]:
+def stats(scores: Scores, figures: Sequence[Figure], bounds: Bounds) -> list[dict[str, Any]]:
     """Give a run's figures as HELM's stats.json does: one value per epoch, merged.
 
-    The mean is the published one where there is one.
+    The mean is that of the run's figure where there is one.
     """
-    header = scores.header
-    means = {f.metric: f.value for f in published(header, scores.rules)}
+    means = {f.metric: f.value for f in figures}
     out = []
     for metric in scores.metrics:
-        column = scores.column(metric, lambda m: _bounds(scores, m))
+        column = scores.column(metric, bounds)
         epochs = np.array([scores.rows[r].epoch for r in column.row])
         ok = np.isfinite(column.value)
         by_epoch = [float(column.value[ok & (epochs == e)].mean()) for e in np.unique(epochs[ok])]
@@ -166,35 +173,40 @@ def _stat(name: str, values: Sequence[float], mean: float) -> dict[str, Any]:
     }
 
 
-def _per_instance(scores: Scores) -> dict[str, list[Any]]:
+def _per_instance(scores: Scores, bounds: Bounds) -> dict[str, list[Any]]:
     """Give the columns of per_instance_stats: a row for each sample and metric."""
-    by_row: dict[int, list[tuple[str, float | None]]] = {i: [] for i in range(len(scores.rows))}
+    parts: list[tuple[str, np.ndarray, np.ndarray]] = []
     for metric in scores.metrics:
-        column = scores.column(metric, lambda m: _bounds(scores, m))
-        for row, value in zip(column.row.tolist(), column.value.tolist(), strict=True):
-            by_row[row].append((metric, value if value == value else None))
-    for metric, values in _measured(scores).items():
-        for row, value in enumerate(values):
-            if value is not None:
-                by_row[row].append((metric, value))
-    rows = [(row, m, v) for row, pairs in by_row.items() for m, v in pairs]
-    value = [math.nan if v is None else v for _, _, v in rows]
-    there = [v is not None for _, _, v in rows]
-    nothing = [0.0 if t else math.nan for t in there]
+        column = scores.column(metric, bounds)
+        parts.append((metric, column.row, column.value))
+    for metric, measured in _measured(scores).items():
+        known = np.array([math.nan if v is None else v for v in measured], np.float64)
+        rows = np.flatnonzero(~np.isnan(known))
+        parts.append((metric, rows, known[rows]))
+    names = np.repeat(np.arange(len(parts)), [len(rows) for _, rows, _ in parts])
+    rows = np.concatenate([rows for _, rows, _ in parts])
+    order = np.argsort(rows, kind="stable")
+    names, rows = names[order].tolist(), rows[order].tolist()
+    value = np.concatenate([values for _, _, values in parts])[order]
+    there = ~np.isnan(value)
+    total = np.where(there, value, 0.0)
+    nothing = np.where(there, 0.0, math.nan).tolist()
+    with np.errstate(over="ignore"):
+        squared = np.square(total).tolist()
+    ids = [str(row.id) for row in scores.rows]
+    trials = [row.epoch - 1 for row in scores.rows]
     prefix = "per_instance_stats."
     return {
-        f"{prefix}instance_id": [str(scores.rows[r].id) for r, _, _ in rows],
-        f"{prefix}train_trial_index": [scores.rows[r].epoch - 1 for r, _, _ in rows],
-        f"{prefix}stats.name.name": [metric for _, metric, _ in rows],
+        f"{prefix}instance_id": [ids[row] for row in rows],
+        f"{prefix}train_trial_index": [trials[row] for row in rows],
+        f"{prefix}stats.name.name": [parts[name][0] for name in names],
         f"{prefix}stats.name.split": [SPLIT] * len(rows),
-        f"{prefix}stats.count": [int(t) for t in there],
-        f"{prefix}stats.sum": [0.0 if not t else v for t, v in zip(there, value, strict=True)],
-        f"{prefix}stats.sum_squared": [
-            0.0 if not t else v * v for t, v in zip(there, value, strict=True)
-        ],
-        f"{prefix}stats.min": value,
-        f"{prefix}stats.max": value,
-        f"{prefix}stats.mean": value,
+        f"{prefix}stats.count": there.astype(int).tolist(),
+        f"{prefix}stats.sum": total.tolist(),
+        f"{prefix}stats.sum_squared": squared,
+        f"{prefix}stats.min": value.tolist(),
+        f"{prefix}stats.max": value.tolist(),
+        f"{prefix}stats.mean": value.tolist(),
         f"{prefix}stats.variance": nothing,
         f"{prefix}stats.stddev": nothing,
     }
@@ -206,17 +218,12 @@ def _measured(scores: Scores) -> dict[str, list[float | None]]:
     out: dict[str, list[float | None]] = {name: [] for name in (*_USAGE, "inference_runtime")}
     for row in scores.rows:
         usage = mapping(row.model_usage) if isinstance(row, DetailedRow) else {}
-        own = mapping(usage.get(model))
+        own = usage.get(model) or {}
         for name, field in _USAGE.items():
-            out[name].append(number(own.get(field)))
+            out[name].append(number(mapping(own).get(field)))
         time = row.working_time if isinstance(row, DetailedRow) else None
         out["inference_runtime"].append(number(time))
     return out
-
-
-def _bounds(scores: Scores, metric: str) -> tuple[float | None, float | None, bool | None]:
-    facts = facts_of(scores, metric, scores.rules)
-    return facts.lower, facts.upper, facts.higher_is_better
 
 
 # ---------- scenario_state
@@ -236,12 +243,13 @@ def _requests(log: Log) -> dict[str, list[Any]]:
         for name, value in _request(sample).items():
             column = columns.get(name)
             if column is None:
-                column = columns[name] = [math.nan] * count
+                column = columns[name] = []
+            if len(column) < count:  # samples before had no such field
+                column += [math.nan] * (count - len(column))
             column.append(value)
         count += 1
-        for column in columns.values():
-            if len(column) < count:
-                column.append(math.nan)
+    for column in columns.values():
+        column += [math.nan] * (count - len(column))
     out = {f"{_STATE}.{name}": values for name, values in columns.items()}
     out |= {f"{_STATE}.request.{name}": [value] * count for name, value in request.items()}
     out |= {f"scenario_state.adapter_spec.{name}": [v] * count for name, v in adapter.items()}
@@ -284,16 +292,19 @@ def _references(choices: Sequence[str], targets: Sequence[str]) -> list[dict[str
     """Give HELM's references: the options with the right ones marked, else the targets."""
     if not choices:
         return [{"output": {"text": t}, "tags": ["correct"]} for t in targets]
-    right = {t for target in targets for t in ([target] if len(target) == 1 else [target, *target])}
-    letters = string.ascii_uppercase
+    right = {place for target in targets for place in _right_options(choices, target)}
     return [
-        {
-            "output": {"text": option},
-            "tags": ["correct"] if _is_right(i, option, right, letters) else [],
-        }
-        for i, option in enumerate(choices)
+        {"output": {"text": option}, "tags": ["correct"] if place in right else []}
+        for place, option in enumerate(choices)
     ]
 
 
-def _is_right(place: int, option: str, right: set[str], letters: str) -> bool:
-    return option in right or (place < len(letters) and letters[place] in right)
+def _right_options(choices: Sequence[str], target: str) -> list[int]:
+    """Give the places of the options that a target names: by letters, else by an option's text."""
+    letters = string.ascii_uppercase[: len(choices)]
+    if len(target) != 1 and target in choices:
+        return [choices.index(target)]
+    named = [letters.find(letter) for letter in target.replace(",", "").replace(" ", "")]
+    if named and min(named) >= 0:
+        return named
+    return [choices.index(target)] if target in choices else []

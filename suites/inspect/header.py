@@ -91,8 +91,9 @@ class Header:
         Planned and completed samples, epochs counted.
     scores : sequence of ScoreResult
         Published figures.
-    headline : (str, str or None) or None
-        Name of the score and of the metric that Inspect shows first.
+    headline : mapping of str to str
+        Which figure Inspect shows first, by ``scorer, score, metric, reducer``; what is not said
+        is absent.
     invalidated : bool
         Whether samples were declared invalid afterwards.
     tags, metadata : list of str, mapping
@@ -125,7 +126,7 @@ class Header:
     total: int | None
     completed: int | None
     scores: Sequence[ScoreResult]
-    headline: tuple[str, str | None] | None
+    headline: Mapping[str, str]
     invalidated: bool
     tags: Sequence[str]
     metadata: Mapping[str, Any]
@@ -263,13 +264,15 @@ def _score(entry: Mapping[str, Any]) -> ScoreResult | None:
     )
 
 
-def _headline(results: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str | None] | None:
+def _headline(results: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, str]:
     for candidate in (results.get("headline"), spec.get("headline_metric")):
-        content = mapping(candidate)
-        score = text(content.get("score")) or text(content.get("scorer"))
-        if score is not None:
-            return score, text(content.get("metric"))
-    return None
+        said = {
+            k: text(mapping(candidate).get(k)) for k in ("scorer", "score", "metric", "reducer")
+        }
+        found = {k: v for k, v in said.items() if v is not None}
+        if found:
+            return found
+    return {}
 
 
 def _effective(

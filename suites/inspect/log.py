@@ -23,7 +23,7 @@ from suites.inspect.decode import decode
 from suites.inspect.errors import LogError
 from suites.inspect.header import Header, HeaderDocument, items, mapping, read_header, text
 from suites.inspect.rows import Row, merged, row_of, rows_of
-from suites.locations import ByteFile, open_bytes, reachable
+from suites.locations import ByteFile, open_bytes
 
 NOT_LOGS = frozenset({"listing.json", "logs.json", "logs-manifest.json", "eval-set.json"})
 """JSON files that Inspect writes beside logs."""
@@ -32,13 +32,15 @@ LARGEST_JSON = 1 << 30
 """Bytes of a ``.json`` log."""
 
 _LFS = b"version https://git-lfs"
+_BLANK = b"\x00 \r\n\t"
+_FIRST = 64  # bytes that tell an archive from a document
 _HEAD = 1 << 16
 _SMALL = 8 << 20  # a JSON file of this size is read whole to tell what it is
 _KEY_EVAL = re.compile(rb'"eval"\s*:\s*\{')
 _KEY_STATUS = re.compile(rb'"status"\s*:\s*"')
 # of the names of all members, joined by NUL, those of samples: one search instead of thousands
 _SAMPLES = re.compile(rb"(?:\A|\x00)(samples/[^\x00]*_epoch_\d+)(\.json|/sample\.json)(?=\x00|\Z)")
-_BATCH = re.compile(rb"_journal/summaries/(\d+)\.json")
+_BATCH = re.compile(rb"_journal/summaries/(\d{1,18})\.json")
 
 R = TypeVar("R", bound=Row)
 Found = Callable[[str, str, str], None]
@@ -129,7 +131,9 @@ class Log:
             If it cannot be read or is no log.
         """
         with opened(location) as file:
-            head = file.read(0, _HEAD)
+            head = file.read(0, _FIRST)
+            if not head.strip(_BLANK):
+                head = file.read(0, _HEAD)
             _refuse_others(head, location)
             if _is_json(head):
                 document = decode(_whole(file, location), HeaderDocument, "the log", location)
@@ -164,6 +168,7 @@ class Log:
             If none of its parts can be read.
         """
         tell = found or (lambda code, what, hint: None)
+        whole: list[R] | None = None
         with opened(self.location) as file:
             if not self.zipped:
                 rows = self._json_rows(file, type_, tell)
@@ -172,11 +177,13 @@ class Log:
             else:
                 archive = Archive.read_directory(file, self.location)
                 rows = self._archived_rows(archive, type_, tell)
+        if rows is not whole:
+            rows = merged(rows, self.header.sample_ids)
         for row in rows:
             if row.scores is None and row.score is not None:  # logs of early 2024
                 name = self.header.scores[0].name if self.header.scores else "score"
                 row.scores = {name: row.score}
-        return merged(rows, self.header.sample_ids)
+        return rows
 
     def reductions(self) -> list[Reduction]:
         """Read the scores that were reduced over epochs.
@@ -227,7 +234,8 @@ class Log:
             return None
         if len(rows) != self._short.samples or _thin(rows):
             return None
-        return rows if len({(str(row.id), row.epoch) for row in rows}) == len(rows) else None
+        rows = merged(rows, self.header.sample_ids)
+        return rows if len(rows) == self._short.samples else None
 
     def _archived_rows(self, archive: Archive, type_: type[R], tell: Found) -> list[R]:
         members = sample_members(archive)
@@ -299,7 +307,7 @@ def json_samples(file: ByteFile, log: Log) -> Iterator[bytes]:
 def opened(location: str) -> Iterator[ByteFile]:
     """Open a log; what the file system raises becomes a `LogError`."""
     try:
-        with reachable(location), open_bytes(location) as file:
+        with open_bytes(location) as file:
             yield file
     except FileNotFoundError:
         raise LogError(location, "it is not there", code="missing-file") from None
@@ -380,7 +388,7 @@ def _refuse_others(head: bytes, location: str) -> None:
     if head.startswith(_LFS):
         what = "it is a pointer of Git LFS; the log's content was not fetched"
         raise LogError(location, what, code="lfs-pointer", hint="run git lfs pull")
-    if not head.strip(b"\x00 \r\n\t"):
+    if not head.strip(_BLANK):
         raise LogError(location, "it is empty", code="empty-file", hint="copy the log again")
 
 
@@ -403,7 +411,9 @@ def _archived_header(archive: Archive) -> Header | None:
 
 
 def _shortened(archive: Archive, size: int) -> _Short:
-    return _Short(archive.excerpt([b"summaries.json"]), len(sample_members(archive)), size)
+    # with the parts of samples that are written in chunks this is too many, never too few
+    count = sum(n.startswith(b"samples/") and n.endswith(b".json") for n in archive.members)
+    return _Short(archive.excerpt([b"summaries.json"]), count, size)
 
 
 def _reduction(value: Any) -> Reduction | None:

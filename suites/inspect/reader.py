@@ -7,6 +7,7 @@ the file.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from suites.inspect.attempts import Candidate, choose
 from suites.inspect.details import instance_hash, response_details, run_details
 from suites.inspect.errors import LogError
 from suites.inspect.figures import (
-    facts_of,
+    bounds_of,
     has_mean,
     main_metric,
     metric_of,
@@ -33,9 +34,9 @@ from suites.inspect.identity import agent_name, condition_fields, scenario_label
 from suites.inspect.log import NOT_LOGS, Log, looks_like_log
 from suites.inspect.models import ModelName, model_name
 from suites.inspect.rows import DetailedRow, Row
-from suites.inspect.scores import Scores, unconverted
+from suites.inspect.scores import Scores, unconverted, worst
 from suites.inspect.values import Scale
-from suites.locations import is_url, list_files
+from suites.locations import is_glob, is_url, list_files
 from suites.metrics import MetricFacts
 from suites.problem import Problem
 from suites.reader import Figure, Reader, ReadOptions, RunDescription
@@ -97,6 +98,7 @@ class InspectReader(Reader):
         self._report = report
         self._runs: list[RunDescription] = []
         self._logs: dict[str, Log] = {}  # by location
+        self._paths: dict[str, str] = {}  # of sources, by the names that the user gave them
 
     @classmethod
     def accepts(cls, source: str) -> bool:
@@ -130,6 +132,7 @@ class InspectReader(Reader):
         reader = cls(options, report)
         places: dict[str, str] = {}
         for named, path in sources:
+            reader._paths[named] = path
             try:
                 found = [p for p in _locations(path) if is_url(p) or looks_like_log(p)]
             except OSError as err:
@@ -169,7 +172,7 @@ class InspectReader(Reader):
 
         try:
             log, options = self._logs[run.location], self.options
-            return frame(table, run.name, log, options.metrics, options.error_policy)
+            return frame(table, run, log, options.metrics, options.error_policy)
         except LogError as err:
             self._refused(run.source, err, run.run)
             return None
@@ -233,18 +236,24 @@ class InspectReader(Reader):
         name = f"{scenario}{',' if ':' in scenario else ':'}model={model}@{header.eval_id}"
         figures = published(header, self.options.metrics)
         main = main_metric(header)
-        if main is None or not header.finished or self._recounts(header):
-            made = self._own_figures(each, name, figures)
-            if not made:
+        recounts = self._recounts(header)
+        replaced = main is None or not header.finished or recounts
+        if main is None or replaced or not all(map(has_mean, header.scores)):
+            made = self._own_figures(each, figures, recounts)
+            if replaced and not made:
                 what = "has no scores" if header.finished else f"{_ending(header)}, without scores"
+                if header.finished and figures:
+                    what = "has no sample that counts; what it publishes counts those that do not"
                 self._problem(each.source, log.location, "no-scores", what)
                 return None
-            have = {figure.metric for figure in made}
-            if header.finished:
-                made += [f for f in figures if f.metric not in have]
-            figures = made
+            first, then = (
+                (made, figures if header.finished else []) if replaced else (figures, made)
+            )
+            have = {figure.metric for figure in first}
+            figures = [*first, *(f for f in then if f.metric not in have)]
             if main is None or main[0] not in {f.metric for f in figures}:
-                main = figures[0].metric, "the first of its responses: none was published"
+                none = "none was published" if main is None else f"{main[0]} has none"
+                main = figures[0].metric, f"the first of its responses: {none}"
         return RunDescription(
             run=name,
             name=name,
@@ -267,14 +276,12 @@ class InspectReader(Reader):
         )
 
     def _recounts(self, header: Header) -> bool:
-        """Say whether the log's responses have figures that its header does not publish.
+        """Say whether published figures count what shall not count, or leave out what shall.
 
-        They have where it publishes custom metrics alone, where samples were declared invalid,
-        where the user has own numbers for texts, and where failed samples are treated otherwise.
+        They do where samples were declared invalid, where the user has own numbers for texts, and
+        where failed samples are treated otherwise.
         """
-        if header.invalidated or not all(map(has_mean, header.scores)):
-            return True
-        if any(map(self._restated, header.scores)):
+        if header.invalidated or any(map(self._restated, header.scores)):
             return True
         if self.options.error_policy == "as-logged":
             return False
@@ -284,8 +291,8 @@ class InspectReader(Reader):
         """Say whether the user has own numbers for a score's texts."""
         return self.options.metrics.values(metric_of(score)) is not None
 
-    def _own_figures(self, each: _Named, name: str, figures: Sequence[Figure]) -> list[Figure]:
-        """Give the means of a log's responses, where they stand for its published figures."""
+    def _own_figures(self, each: _Named, figures: Sequence[Figure], recounts: bool) -> list[Figure]:
+        """Give the means of a log's responses; those that replace published ones are told of."""
         scores = self._scores(each.log, each.source, Row)
         if scores is None:
             return []
@@ -295,8 +302,14 @@ class InspectReader(Reader):
             if f.lower is not None
         }
         made = [f for f in observed(scores, self.options.metrics, known) if f.value == f.value]
+        if self.options.error_policy == "incorrect" and scores.errored.any():
+            for figure in made:
+                if math.isnan(worst(figure.lower, figure.upper, figure.higher_is_better)):
+                    what = f"{figure.metric}: failed samples are missing, its worst is not known"
+                    hint = "state its range: --metrics FILE"
+                    self._problem(each.source, each.log.location, "no-worst-value", what, hint)
         before = {f.metric: f.value for f in figures}
-        for figure in made if each.log.header.finished else ():
+        for figure in made if recounts and each.log.header.finished else ():
             was = before.get(figure.metric)
             if was is not None and was == was and abs(was - figure.value) > 1e-9:
                 if self.options.metrics.values(figure.metric) is not None:
@@ -382,15 +395,7 @@ class InspectReader(Reader):
         scores = self._scores(log, run.source, type_, run.run)
         if scores is None:
             return None
-        figures = {f.metric: f for f in run.figures}
-
-        def bounds(metric: str) -> tuple[float | None, float | None, bool | None]:
-            figure = figures.get(metric)
-            if figure is not None and figure.lower is not None:
-                return figure.lower, figure.upper, figure.higher_is_better
-            facts = facts_of(scores, metric, self.options.metrics)
-            return facts.lower, facts.upper, facts.higher_is_better
-
+        bounds = bounds_of(scores, self.options.metrics, run)
         parts = list(scores.columns(metrics, bounds))
         if not parts:
             return responses_table({"run": run.run}, 0)
@@ -401,7 +406,7 @@ class InspectReader(Reader):
         value = np.concatenate([column.value for _, column in parts])
         self._check(run, scores, value, low, high)
         epochs = np.array([row.epoch for row in scores.rows], np.int64)
-        options = np.array([len(row.choices or ()) for row in scores.rows], np.float64)
+        options = np.array([len(_options(row)) for row in scores.rows], np.float64)
         options[options == 0] = np.nan
         status = np.concatenate([column.status for _, column in parts])
         names = np.repeat(np.arange(len(parts), dtype=np.int32), sizes)
@@ -470,9 +475,9 @@ class InspectReader(Reader):
         hint: str = "",
         run: str | None = None,
     ) -> None:
-        file = location
-        if not is_url(location) and os.path.isdir(source):
-            file = os.path.relpath(location, os.path.realpath(source))
+        file, folder = location, self._paths.get(source, source)
+        if not is_url(location) and os.path.isdir(folder):
+            file = os.path.relpath(location, os.path.realpath(folder))
         self._report(Problem(source, run, file, None, code, message, hint))
 
 
@@ -485,12 +490,12 @@ def _try_open(place: str) -> Log | LogError:
 
 def _locations(source: str) -> list[str]:
     """List the files at a source that may be logs, by their names."""
-    name = source.rsplit("/", 1)[-1]
-    if _may_be_log(name) and (is_url(source) or os.path.isfile(source)):
-        return list_files(source, _may_be_log) if "*" in source else [source]
-    if is_url(source) or os.path.isdir(source):
-        return list_files(source, _may_be_log)
-    return []
+    if is_url(source):
+        file = _may_be_log(source.rsplit("/", 1)[-1]) and not is_glob(source)
+        return [source] if file else list_files(source, _may_be_log)
+    if os.path.isfile(source):
+        return [source] if _may_be_log(os.path.basename(source)) else []
+    return list_files(source, _may_be_log) if os.path.isdir(source) else []
 
 
 def _may_be_log(name: str) -> bool:
@@ -498,6 +503,10 @@ def _may_be_log(name: str) -> bool:
     return lower.endswith(".eval") or (
         lower.endswith(".json") and lower not in NOT_LOGS and name not in RUN_FILES
     )
+
+
+def _options(row: Row) -> Sequence[Any]:
+    return row.choices if isinstance(row.choices, list) else ()
 
 
 def _main_figure(run: RunDescription) -> Figure:

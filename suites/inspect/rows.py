@@ -220,10 +220,12 @@ def merged(rows: Iterable[R], ids: Sequence[str] = ()) -> list[R]:
     >>> [(row.id, row.error) for row in merged(rows, ["a", "b"])]
     [('a', None), ('b', None)]
     """
-    last = {(str(row.id), row.epoch): row for row in rows}
-    wanted = [(name, 1) for name in ids]
-    if len(last) == len(wanted) and last.keys() == set(wanted):  # a whole log of one epoch
-        return [last[key] for key in wanted]
+    given = list(rows)
+    if len(given) == len(ids) and all(row.epoch == 1 for row in given):
+        by_id = {str(row.id): row for row in given}
+        if len(by_id) == len(ids) and by_id.keys() == set(ids):  # a whole log of one epoch
+            return [by_id[name] for name in ids]
+    last = {(str(row.id), row.epoch): row for row in given}
     place = {name: i for i, name in enumerate(ids)}
     after = len(place)
     order = sorted(last, key=lambda key: (key[1], place.get(key[0], after), key[0].zfill(20)))

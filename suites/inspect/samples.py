@@ -22,7 +22,8 @@ from suites.inspect.log import Found, Log, inspects_own, json_samples, label, op
 from suites.inspect.rows import DetailedRow, lenient
 
 _ATTACHMENT = "attachment://"
-_CHUNK = re.compile(rb"(messages|events|calls|attachments)/(\d+)\.json")
+_DEEPEST = 100  # levels of nesting
+_CHUNK = re.compile(rb"(messages|events|calls|attachments)/(\d{1,18})\.json")
 
 
 class SampleDocument(DetailedRow, gc=False):
@@ -133,10 +134,8 @@ class InspectSample:
             if role == "assistant":
                 break
             asked.append((role, content_text(message.get("content"))))
-        if not asked:
-            return self.input
-        if len(asked) == 1:
-            return asked[0][1]
+        if len(asked) < 2:
+            return asked[0][1] if asked else self.input
         return "\n\n".join(f"{role}: {said}" for role, said in asked)
 
     @cached_property
@@ -161,10 +160,9 @@ class InspectSample:
         NotInstalled
             Where Inspect is not installed.
         """
-        read = inspects_own("read_eval_sample")
+        read = inspects_own("read_eval_log_sample")
         return read(self.log.location, id=self.document.id, epoch=self.epoch)
 
-    @cached_property
     def _attachments(self) -> dict[str, str]:
         chunk = self._chunks.get("attachments")
         if chunk is not None:  # of a chunked sample they are numbered
@@ -174,10 +172,13 @@ class InspectSample:
 
     def _part(self, raw: msgspec.Raw) -> Any:
         data = bytes(raw)
-        return decode(data, Any, f"sample {self.id}", self.log.location) if data else None
+        if data in (b"", b"{}", b"[]", b"null"):
+            return None
+        return decode(data, Any, f"sample {self.id}", self.log.location)
 
     def _resolved(self, value: Any) -> Any:
-        return resolved(value, self._attachments) if self._attachments else value
+        attachments = self._attachments()
+        return resolved(value, attachments) if attachments else value
 
 
 def samples(log: Log, found: Found | None = None) -> Iterator[InspectSample]:
@@ -270,8 +271,8 @@ def _unpooled(
     return out
 
 
-def resolved(value: Any, attachments: Mapping[str, str]) -> Any:
-    """Put attachments back wherever a string refers to one.
+def resolved(value: Any, attachments: Mapping[str, str], depth: int = 0) -> Any:
+    """Put attachments back wherever a string refers to one; what is nested too deeply stays.
 
     Examples
     --------
@@ -282,10 +283,12 @@ def resolved(value: Any, attachments: Mapping[str, str]) -> Any:
         if value.startswith(_ATTACHMENT):
             return attachments.get(value[len(_ATTACHMENT) :], value)
         return value
+    if depth > _DEEPEST:
+        return value
     if isinstance(value, dict):
-        return {key: resolved(inner, attachments) for key, inner in value.items()}
+        return {key: resolved(inner, attachments, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
-        return [resolved(inner, attachments) for inner in value]
+        return [resolved(inner, attachments, depth + 1) for inner in value]
     return value
 
 
@@ -355,11 +358,12 @@ def _document(data: Any, where: str, location: str) -> SampleDocument | None:
 
 def _in_order(members: Mapping[bytes, bytes], header: Header) -> Iterator[tuple[bytes, bytes]]:
     """Order samples as the dataset is, as far as the header tells; the others as they lie."""
-    left = dict(members)
-    for epoch in range(1, header.epochs + 1):
-        for name in header.sample_ids:
-            stem = f"samples/{name}_epoch_{epoch}".encode("utf-8", "replace")
-            found = left.pop(stem, None)
-            if found is not None:
-                yield stem, found
-    yield from left.items()
+    place = {name.encode("utf-8", "replace"): i for i, name in enumerate(header.sample_ids)}
+    order = []
+    for stem, name in members.items():
+        of, _, epoch = stem.removeprefix(b"samples/").rpartition(b"_epoch_")
+        known = of in place and len(epoch) < 10
+        order.append((0, int(epoch), place[of], stem, name) if known else (1, 0, 0, stem, name))
+    order.sort(key=lambda entry: entry[:3])  # stable: the others stay as they lie
+    for *_, stem, name in order:
+        yield stem, name

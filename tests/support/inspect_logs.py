@@ -253,7 +253,7 @@ def zipped(
     """
     body, directory, count = bytearray(), bytearray(), 0
     for name, data in members:
-        raw, packed = name.encode(), _pack(data, method, frames)
+        raw, packed = name.encode("utf-8", "replace"), _pack(data, method, frames)
         sums = crc if crc is not None else zlib.crc32(data)
         declared = len(data) if size is None else size
         place = len(body) if offset is None else offset
