@@ -16,6 +16,13 @@ from hibayes.registry import _import_path, registry_get
 from suites.errors import UsageError
 
 
+class NoConfiguration(UsageError, FileNotFoundError):
+    """There is no file at a configuration's path."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @dataclass(frozen=True)
 class Choice:
     """A component that a configuration names, with its arguments.
@@ -55,8 +62,6 @@ class Choice:
             check_keys(self.arguments, list(known), self.name, self.where)
         try:
             return builder(**self.arguments)
-        except UsageError:
-            raise
         except (TypeError, ValueError) as err:
             prefix = f"{self.where}: " if self.where else ""
             raise UsageError(f"{prefix}{self.name}: {err}") from err
@@ -112,11 +117,11 @@ def check_keys(given: Iterable[Any], allowed: Sequence[str], owner: str, where: 
 
     Examples
     --------
-    >>> check_keys({"processor": 1}, ["path", "processors"], "ProcessConfig", "c.yaml")
-    Traceback (most recent call last):
-        ...
-    suites.errors.UsageError: c.yaml: Unknown keys in ProcessConfig: 'processor' (did you mean
-    'processors'?). Allowed keys are: ['path', 'processors']
+    >>> try:
+    ...     check_keys({"processor": 1}, ["path", "processors"], "ProcessConfig", "c.yaml")
+    ... except UsageError as err:
+    ...     print(str(err).split("?")[0])
+    c.yaml: Unknown keys in ProcessConfig: 'processor' (did you mean 'processors'
     """
     unknown = [str(key) for key in given if key not in allowed]
     if not unknown:
@@ -192,8 +197,22 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     """
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a key that stands twice: one of the two would be silently dropped."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for place, key in enumerate(keys):
+                if key in keys[:place]:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} stands twice", node.start_mark
+                    )
+            return super().construct_mapping(node, deep)
+
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+    except FileNotFoundError:
+        raise NoConfiguration(f"there is no configuration at {path}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
         raise UsageError(f"cannot read the configuration {path}: {err}") from err
     if content is None:

@@ -260,7 +260,7 @@ def manifest(location: str) -> list[str]:
     r"""Read a list of sources: one path, glob or URL per line; ``#`` begins a comment.
 
     A relative path is meant from the manifest's folder; where nothing lies there, from the
-    current one.
+    current one. ``demo`` and ``demo/…`` are the sets that come with the package.
 
     Raises
     ------
@@ -289,7 +289,7 @@ def manifest(location: str) -> list[str]:
 
 
 def _beside(name: str, location: str) -> str:
-    if is_url(name) or os.path.isabs(name):
+    if is_url(name) or os.path.isabs(name) or name.split("/")[0] == "demo":
         return name
     if is_url(location):
         return f"{location.rsplit('/', 1)[0]}/{name}"

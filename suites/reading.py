@@ -169,7 +169,7 @@ def _detect(
         pairs = []
         for path in manifest(source):
             try:
-                pairs += _detect(path, kinds, (*lists, place))
+                pairs += _detect(demo_path(path), kinds, (*lists, place))
             except UsageError as err:
                 raise UsageError(f"in the list {source}: {err}") from err
         return pairs

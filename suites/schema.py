@@ -35,7 +35,7 @@ RESPONSES: tuple[Column, ...] = (
     Column("sub_part", "category", "HELM's sub_split; null elsewhere"),
     Column("perturbation", "category", "canonical JSON of all its fields; null when unperturbed"),
     Column("metric", "category", "name of the measured quantity"),
-    Column("value", "float", "the observed number; null unless status is ok"),
+    Column("value", "float", "the observed number; null where there is none, or none that counts"),
     Column("weight", "float", "what the source counts the value with"),
     Column("status", "category", "ok, unscored, error or invalidated"),
     Column("lower", "float", "least possible value, null where unknown"),

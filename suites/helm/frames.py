@@ -386,8 +386,9 @@ def frame_of_columns(name: str, columns: Mapping[str, Sequence[Any]]) -> DotDict
 
     Examples
     --------
-    >>> frame_of_columns("r", {"stats.name.name": ["f1"], "stats.count": [1]}).iloc[0].tolist()
-    ['r', 1, 'f1']
+    >>> frame = frame_of_columns("r", {"stats.name.name": ["f1"], "stats.count": [1]})
+    >>> list(frame.columns), frame["stats.count"].tolist()
+    (['run_spec.name', 'stats.count', 'stats.name.name'], [1])
     """
     memo: dict[str, str] = {}
     length = len(next(iter(columns.values()), ()))

@@ -21,10 +21,13 @@ from suites.locations import ByteFile
 LARGEST_MEMBER = 512 << 20
 """Bytes of a member that is decoded whole, inflated; a larger one is refused."""
 
+LARGEST_HEADER = 64 << 20
+"""Bytes of a member that says what was evaluated, inflated."""
+
 LARGEST_STREAM = 4 << 30
 """Bytes of a member that is read piece by piece (the sample summaries), inflated."""
 
-MOST_MEMBERS = 2_000_000
+MOST_MEMBERS = 1_000_000
 """Entries of a directory."""
 
 _END = struct.Struct("<4s4H2LH")
@@ -93,15 +96,16 @@ class Archive:
         data = file.read(start, stop)
         return cls(location, _entries(data, location), file, data, shift)
 
-    def read(self, name: bytes) -> bytes | bytearray:
+    def read(self, name: bytes, most: int | None = None) -> bytes | bytearray:
         """Inflate a member.
 
         Raises
         ------
         LogError
-            If it is not there, is broken, or is larger than `LARGEST_MEMBER`.
+            If it is not there, is broken, or is larger than ``most`` bytes, by default
+            `LARGEST_MEMBER`.
         """
-        member = self._member(name, LARGEST_MEMBER)
+        member = self._member(name, LARGEST_MEMBER if most is None else most)
         label = name.decode("utf-8", "replace")
         if member.size < _PIECE:
             return self._small(label, member)

@@ -15,6 +15,9 @@ from suites.inspect.header import moment
 from suites.inspect.log import Log
 
 
+_SHARD = ".shards/"
+
+
 @dataclass(frozen=True)
 class Superseded:
     """A log that is not read, and why."""
@@ -73,7 +76,7 @@ def _shards(candidates: list[Candidate]) -> list[Superseded]:
     finished = {c.log.location: c.log for c in candidates if c.log.header.finished}
     lost = []
     for candidate in candidates:
-        folder, mark, _ = candidate.log.location.partition(".shards/")
+        folder, mark, _ = candidate.log.location.partition(_SHARD)
         if not mark:
             continue
         whole = finished.get(f"{folder}.eval") or finished.get(f"{folder}-recovered.eval")
@@ -86,7 +89,8 @@ def _copies(candidates: list[Candidate]) -> list[Superseded]:
     """Of logs with one id keep the one that was finished, ended or edited last."""
     groups: dict[str, list[Log]] = {}
     for candidate in candidates:  # scored again, a copy has other scorers, so another condition
-        groups.setdefault(candidate.log.header.eval_id, []).append(candidate.log)
+        if _SHARD not in candidate.log.location:  # parts share the id of the whole
+            groups.setdefault(candidate.log.header.eval_id, []).append(candidate.log)
     lost = []
     for logs in groups.values():
         best = max(logs, key=_lateness)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import typing
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,13 +19,16 @@ from suites.inspect.errors import LogError
 
 T = TypeVar("T")
 
-LARGEST_TOLERANT = 128 << 20
+LARGEST_TOLERANT = 64 << 20
 """Bytes of a document that the tolerant decoder takes; its objects need several times as much."""
 
 LARGEST_ELEMENT = 64 << 20
 """Bytes of one element of a list that is decoded piece by piece."""
 
-_MOST_MEMORY = 1 << 30  # of decoded objects, roughly
+MOST_MEMORY = 384 << 20
+"""Bytes that the objects of one document, or of one list, may fill, roughly."""
+
+_LIGHT = 4 << 20  # bytes of a document that is decoded whatever it holds
 _BATCH = 4 << 20
 _BETWEEN = re.compile(rb'\}\s*,\s*(?=\{\s*"id"\s*:)')
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)  # texts and brackets
@@ -53,7 +58,7 @@ def decode(data: bytes | bytearray | memoryview, type_: type[T], where: str, loc
     >>> decode(b'[1, NaN]', list, "a.json", "log.eval")
     [1, nan]
     """
-    _guard(data, where, location)
+    _guard(data, type_, where, location)
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -138,20 +143,23 @@ def decode_list(
     [[{'id': 1}, {'id': 2}]]
     """
     buffer = bytearray()
-    first = True
+    first, enough = True, _BATCH
     for piece in pieces:
         buffer += piece
-        if len(buffer) < _BATCH:
+        if len(buffer) < enough:
             continue
         done = _complete_part(buffer, decoder, first=first)
         if done is not None:
             elements, used = done
             del buffer[:used]
-            first = False
+            first, enough = False, _BATCH
             yield elements
         elif len(buffer) > LARGEST_ELEMENT:
             what = f"{where} has no element that ends within {LARGEST_ELEMENT >> 20} MiB"
             raise LogError(location, what, code="too-large")
+        else:
+            # not to look through it again with every piece
+            enough = min(2 * len(buffer), LARGEST_ELEMENT + 1)
     if not first:
         buffer[:0] = b"["
     yield decoder(buffer)
@@ -166,7 +174,7 @@ def _complete_part(
     one is tried. Where elements are full of such, brackets are counted.
     """
     bounds = [(m.start() + 1, m.end()) for m in _BETWEEN.finditer(buffer, len(buffer) // 2)]
-    for end, used in reversed(bounds[-3:]):
+    for end, used in reversed(bounds[-2:]):
         try:
             return decoder(_list_of(buffer, end, first=first)), used
         except LogError as err:
@@ -204,14 +212,64 @@ def _last_boundary(buffer: bytearray, depth: int) -> tuple[int, int] | None:
     return last
 
 
-def _guard(data: bytes | bytearray | memoryview, where: str, location: str) -> None:
+def _guard(data: bytes | bytearray | memoryview, type_: Any, where: str, location: str) -> None:
     """Refuse a document whose many small objects would fill the memory."""
-    if len(data) < _MOST_MEMORY // 64:
-        return
+    if len(data) > _LIGHT and _bound(data) > MOST_MEMORY and weight(data, type_) > MOST_MEMORY:
+        raise too_heavy(where, location)
+
+
+def too_heavy(where: str, location: str) -> LogError:
+    """Make the error that tells of a document with too many objects."""
+    what = f"{where} holds so many objects that they would fill the memory"
+    return LogError(location, what, code="too-large")
+
+
+def weight(data: bytes | bytearray | memoryview, type_: Any) -> int:
+    """Estimate the bytes of the objects that decoding makes, never much too low.
+
+    What a struct has no field for, or keeps as it stands, makes no objects.
+
+    Examples
+    --------
+    >>> no_field = msgspec.defstruct("NoField", [])
+    >>> [weight(b'{"a": [%s]}' % (b"1," * 999 + b"1"), type_) for type_ in (dict, no_field)]
+    [42280, 500]
+    """
+    shape = _shape(type_)
+    if shape is None:
+        return _bound(data)
+    try:
+        found = msgspec.json.decode(data, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _bound(data)  # decoded by Python's json, and as a whole
+    structs = found if isinstance(found, list) else [found]
+    raws = [raw for struct in structs for raw in msgspec.structs.astuple(struct)]
+    return 500 * len(structs) + _bound(b" ".join(map(bytes, raws)))
+
+
+def _bound(data: bytes | bytearray | memoryview) -> int:
+    """Estimate the bytes of all that a document holds."""
+    if len(data) > MOST_MEMORY:
+        return len(data)
     raw = data if isinstance(data, bytes | bytearray) else bytes(data)
-    if 200 * raw.count(b"{") + 60 * raw.count(b",") > 4 * _MOST_MEMORY:
-        what = f"{where} holds so many objects that they would fill the memory"
-        raise LogError(location, what, code="too-large")
+    wide = 1 if raw.isascii() and b"\\u" not in raw else 2
+    return wide * len(raw) + 240 * raw.count(b"{") + 72 * raw.count(b"[") + 40 * raw.count(b",")
+
+
+@lru_cache(maxsize=64)
+def _shape(type_: Any) -> Any:
+    """Give a struct's type, or that of a list of structs, with all its fields as they stand."""
+    if typing.get_origin(type_) is list:
+        inner = _shape(typing.get_args(type_)[0])
+        return None if inner is None else list.__class_getitem__(inner)
+    if not (isinstance(type_, type) and issubclass(type_, msgspec.Struct)):
+        return None
+    fields: list[Any] = [
+        (field.name, msgspec.Raw, msgspec.Raw())
+        for field in msgspec.structs.fields(type_)
+        if field.type is not msgspec.Raw
+    ]
+    return msgspec.defstruct(f"{type_.__name__}Shape", fields, gc=False)
 
 
 def _too_deep(where: str, location: str) -> LogError:

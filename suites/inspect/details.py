@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from suites.identity import canonical_json
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "inspect."
+
+MOST_COLUMNS = 500
+"""Columns beside the common ones; of metadata with more keys the later ones are left out."""
 
 _MARKS = ("...\n(content truncated)", "(content truncated)")
 _TOKENS = (
@@ -65,7 +69,7 @@ def run_details(log: Log, snapshot: str | None) -> dict[str, Any]:
         "file": log.location,
         **{name: whole(header.config.get(name)) for name in _LIMITS},
         **_usage(header.usage, header.model),
-        **{f"metadata.{k}": v for k, v in flattened(header.metadata)},
+        **{f"metadata.{k}": v for k, v in islice(flattened(header.metadata), MOST_COLUMNS)},
     }
     return {PREFIX + name: value for name, value in found.items() if value is not None}
 
@@ -98,6 +102,8 @@ def response_details(
         for name, value in content.items():
             if value is not None:
                 if name not in columns:
+                    if len(columns) >= MOST_COLUMNS:
+                        continue
                     columns[name] = [None] * len(places)
                 columns[name][at] = value
     return {PREFIX + name: typed(values) for name, values in columns.items()}

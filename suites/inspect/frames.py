@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suites.helm.frames import frame_of_columns, frame_of_run, no_garbage_collection
-from suites.inspect.details import flattened
+from suites.inspect.details import MOST_COLUMNS, flattened
 from suites.inspect.figures import bounds_of
 from suites.inspect.header import Header, items, mapping, number, text
 from suites.inspect.log import Log
@@ -243,6 +243,8 @@ def _requests(log: Log) -> dict[str, list[Any]]:
         for name, value in _request(sample).items():
             column = columns.get(name)
             if column is None:
+                if len(columns) >= MOST_COLUMNS:
+                    continue
                 column = columns[name] = []
             if len(column) < count:  # samples before had no such field
                 column += [math.nan] * (count - len(column))

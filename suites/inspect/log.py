@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from suites.errors import NotInstalled
-from suites.inspect.archive import Archive
-from suites.inspect.decode import decode
+from suites.inspect.archive import LARGEST_HEADER, Archive
+from suites.inspect.decode import MOST_MEMORY, decode, too_heavy, weight
 from suites.inspect.errors import LogError
 from suites.inspect.header import Header, HeaderDocument, items, mapping, read_header, text
 from suites.inspect.rows import Row, merged, row_of, rows_of
@@ -28,7 +28,7 @@ from suites.locations import ByteFile, open_bytes
 NOT_LOGS = frozenset({"listing.json", "logs.json", "logs-manifest.json", "eval-set.json"})
 """JSON files that Inspect writes beside logs."""
 
-LARGEST_JSON = 1 << 30
+LARGEST_JSON = 512 << 20
 """Bytes of a ``.json`` log."""
 
 _LFS = b"version https://git-lfs"
@@ -245,14 +245,19 @@ class Log:
             return rows
         if not members:
             return rows
+        used = 0
         for name in members.values():
             try:
-                row = row_of(archive.read(name), type_, label(name), self.location)
+                data = archive.read(name)
+                row = row_of(data, type_, label(name), self.location)
+                used += weight(data, type_) if len(data) > _HEAD else 0
             except LogError as err:
                 tell(err.code, err.what, err.hint)
                 continue
             if row is not None:
                 rows.append(row)  # a sample wins over its summary
+            if used > MOST_MEMORY:
+                raise too_heavy(f"samples up to {label(name)}", self.location)
         return rows
 
     def _summaries(self, archive: Archive, type_: type[R], tell: Found) -> list[R]:
@@ -294,8 +299,14 @@ def json_samples(file: ByteFile, log: Log) -> Iterator[bytes]:
         If the log cannot be decoded.
     """
     data = _whole(file, log.location)
+    if 30 * data.count(b",") + 60 * data.count(b"{") > 2 * MOST_MEMORY:
+        raise too_heavy("the log", log.location)
     try:
-        yield from map(bytes, decode(data, _RawSamples, "the log", log.location).samples or [])
+        try:
+            found = msgspec.json.decode(data, type=_RawSamples).samples or []
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = decode(data, _RawSamples, "the log", log.location).samples or []
+        yield from map(bytes, found)
     except LogError as err:
         if err.code != "bad-content":  # not plain JSON, or something else than a list
             raise
@@ -404,7 +415,8 @@ def _archived_header(archive: Archive) -> Header | None:
     location = archive.location
     for name in (b"header.json", b"_journal/start.json"):
         if name in archive.members:
-            document = decode(archive.read(name), HeaderDocument, label(name), location)
+            data = archive.read(name, LARGEST_HEADER)
+            document = decode(data, HeaderDocument, label(name), location)
             return read_header(document, unfinished=name != b"header.json")
     what = "it has neither header.json nor _journal/start.json: nothing says what was evaluated"
     raise LogError(location, what, code="missing-member")

@@ -10,13 +10,21 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from suites.inspect.decode import decode, decode_list, tolerant
+from suites.inspect.decode import (
+    MOST_MEMORY,
+    decode,
+    decode_list,
+    tolerant,
+    too_heavy,
+    weight,
+)
 from suites.inspect.errors import LogError
 from suites.inspect.header import items, mapping, whole
 
-MOST_ROWS = 5_000_000
+MOST_ROWS = 1_000_000
 """Samples of one log; what is above is refused."""
 
+_LIGHT = 12 << 20  # bytes of a list whose objects are not counted
 _MOST_EPOCHS = 2**31 - 1
 
 
@@ -144,8 +152,19 @@ def row_of(data: bytes | bytearray, type_: type[R], where: str, location: str) -
 
 def _decoder(type_: type[R], where: str, location: str) -> Callable[[bytearray], list[R]]:
     many: type[list[R]] = list.__class_getitem__(type_)  # type: ignore[assignment]
+    size = used = 0
 
     def decoder(part: bytearray) -> list[R]:
+        nonlocal size, used
+        rows = decoded(part)
+        size += len(part)
+        if size > _LIGHT:  # a longer list is counted
+            used += weight(part, many)
+            if used > MOST_MEMORY:
+                raise too_heavy(where, location)
+        return rows
+
+    def decoded(part: bytearray) -> list[R]:
         try:
             rows = decode(part, many, where, location)
         except LogError as err:

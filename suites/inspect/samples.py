@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from suites.inspect.archive import Archive
-from suites.inspect.decode import decode, tolerant
+from suites.inspect.decode import MOST_MEMORY, decode, tolerant, too_heavy
 from suites.inspect.errors import LogError
 from suites.inspect.header import Header, items, mapping, text, whole
 from suites.inspect.log import Found, Log, inspects_own, json_samples, label, opened, sample_members
@@ -23,6 +23,9 @@ from suites.inspect.rows import DetailedRow, lenient
 
 _ATTACHMENT = "attachment://"
 _DEEPEST = 100  # levels of nesting
+
+MOST_TAKEN = 5_000_000
+"""Messages that are put back from a sample's pool, each time they occur counted."""
 _CHUNK = re.compile(rb"(messages|events|calls|attachments)/(\d{1,18})\.json")
 
 
@@ -117,7 +120,8 @@ class InspectSample:
         """The conversation, attachments put back."""
         pool = self._chunks.get("messages")
         if pool is not None:
-            found = _taken(pool, self.document.message_refs)
+            refs = self.document.message_refs
+            found = self._pool(pool).take(refs) if isinstance(refs, list) else list(pool)
         else:
             found = list(items(self._part(self.document.messages)))
         return [m for m in self._resolved(found) if isinstance(m, dict)]
@@ -148,8 +152,9 @@ class InspectSample:
         events = self._chunks.get("events")
         if events is None:
             events = list(items(self._part(self.document.events)))
-        whole = [_unpooled(e, messages, calls) for e in events if isinstance(e, dict)]
-        return list(self._resolved(whole))
+        # attachments first: what is of a pool is then shared by all events, not copied
+        said, called = (self._pool(self._resolved(pool)) for pool in (messages, calls))
+        return [_unpooled(e, said, called) for e in self._resolved(events) if isinstance(e, dict)]
 
     @property
     def eval_sample(self) -> Any:
@@ -171,10 +176,15 @@ class InspectSample:
         return {key: value for key, value in found.items() if isinstance(value, str)}
 
     def _part(self, raw: msgspec.Raw) -> Any:
+        if len(memoryview(raw)) > MOST_MEMORY:
+            raise too_heavy(f"sample {self.id}", self.log.location)
         data = bytes(raw)
         if data in (b"", b"{}", b"[]", b"null"):
             return None
         return decode(data, Any, f"sample {self.id}", self.log.location)
+
+    def _pool(self, pool: Sequence[Any]) -> _Pool:
+        return _Pool(pool, f"sample {self.id}", self.log.location)
 
     def _resolved(self, value: Any) -> Any:
         attachments = self._attachments()
@@ -243,29 +253,43 @@ def _chunks(archive: Archive, stem: bytes) -> tuple[dict[str, list[Any]], dict[s
     return chunks, {"metadata": decode(archive.read(name), Any, label(name), archive.location)}
 
 
-def _taken(pool: Sequence[Any], refs: Any) -> list[Any]:
-    """Take the ranges ``[start, end)`` of a pool; all of it when there are none."""
-    if not isinstance(refs, list):
-        return list(pool)
-    found: list[Any] = []
-    for ref in refs:
-        bounds = [whole(bound) for bound in items(ref)]
-        if len(bounds) == 2 and None not in bounds:
-            found += pool[max(0, bounds[0] or 0) : max(0, bounds[1] or 0)]
-    return found
+class _Pool:
+    """What occurs in many places and is kept once."""
+
+    def __init__(self, pool: Sequence[Any], where: str, location: str) -> None:
+        self._pool = pool
+        self._left = MOST_TAKEN
+        self._where, self._location = where, location
+
+    def take(self, refs: list[Any]) -> list[Any]:
+        """Take ranges ``[start, end)``.
+
+        Raises
+        ------
+        LogError
+            If so much was taken that it would fill the memory (``too-large``).
+        """
+        found: list[Any] = []
+        for ref in refs:
+            bounds = [whole(bound) for bound in items(ref)]
+            if len(bounds) == 2 and None not in bounds:
+                found += self._pool[max(0, bounds[0] or 0) : max(0, bounds[1] or 0)]
+            if len(found) > self._left:
+                what = f"{self._where} repeats more than {MOST_TAKEN} messages"
+                raise LogError(self._location, what, code="too-large")
+        self._left -= len(found)
+        return found
 
 
-def _unpooled(
-    event: Mapping[str, Any], messages: Sequence[Any], calls: Sequence[Any]
-) -> dict[str, Any]:
+def _unpooled(event: Mapping[str, Any], messages: _Pool, calls: _Pool) -> dict[str, Any]:
     """Put the messages of the pools back into an event of the model."""
     out = dict(event)
     if isinstance(out.get("input_refs"), list):
-        out["input"] = _taken(messages, out.pop("input_refs"))
+        out["input"] = messages.take(out.pop("input_refs"))
     call = mapping(out.get("call"))
     if isinstance(call.get("call_refs"), list):
         key = text(call.get("call_key")) or "messages"
-        request = {**mapping(call.get("request")), key: _taken(calls, call["call_refs"])}
+        request = {**mapping(call.get("request")), key: calls.take(call["call_refs"])}
         kept = {k: v for k, v in call.items() if k not in ("call_refs", "call_key")}
         out["call"] = {**kept, "request": request}
     return out

@@ -22,6 +22,9 @@ from suites.inspect.rows import Row
 from suites.inspect.values import Scale, leaves, number_of, scale_of
 from suites.metric_rules import MetricRules
 
+MOST_METRICS = 1000
+"""Metrics of one log; a scorer whose scores have keys has one for each."""
+
 OK, UNSCORED, ERROR, INVALIDATED = range(4)
 """Codes of `suites.schema.STATUSES`, in its order."""
 
@@ -81,6 +84,7 @@ class Scores:
     error_policy: str
     raw: dict[str, tuple[list[int], list[Any]]] = field(default_factory=dict)
     reduced: bool = False
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         self.errored = np.array([row.error is not None for row in self.rows], bool)
@@ -128,8 +132,12 @@ class Scores:
                     for name, score in (row.scores or {}).items():
                         if score is not None:
                             scores._add(name, i, score.value)
-            return scores
-        return cls._reduced(log, rules, error_policy, type_)
+        else:
+            scores = cls._reduced(log, rules, error_policy, type_)
+        if scores.left_out and found is not None:
+            what = f"it has more than {MOST_METRICS} metrics; the others are left out"
+            found("too-many-metrics", what, "")
+        return scores
 
     @classmethod
     def _reduced(cls, log: Log, rules: MetricRules, policy: str, type_: type[Row]) -> Scores:
@@ -155,7 +163,7 @@ class Scores:
         """
         try:
             names = list(self.rows[0].scores)  # type: ignore[arg-type]
-            if any(len(row.scores) != len(names) for row in self.rows):  # type: ignore[arg-type]
+            if len(names) > MOST_METRICS or any(len(row.scores) != len(names) for row in self.rows):  # type: ignore[arg-type]
                 return False
             found = {n: [row.scores[n].value for row in self.rows] for n in names}  # type: ignore[index,union-attr]
         except (TypeError, KeyError, AttributeError):  # a sample without scores, or without one
@@ -177,6 +185,9 @@ class Scores:
     def _add_leaf(self, metric: str, row: int, value: Any) -> None:
         pair = self.raw.get(metric)
         if pair is None:
+            if len(self.raw) >= MOST_METRICS:
+                self.left_out += 1
+                return
             pair = self.raw[metric] = ([], [])
         if row not in pair[0][-1:]:  # scorers "a" and "a/b" may both give a metric a/b: the first
             pair[0].append(row)

@@ -83,7 +83,7 @@ class TableReader(Reader):
         self.location = location
         self._table = runs
         self._descriptions = list(descriptions)
-        self._place = {description.run: i for i, description in enumerate(descriptions)}
+        self._place = {description.name: i for i, description in enumerate(descriptions)}
         self._facts = facts
         self._models = models
         self._scenarios = scenarios
@@ -195,7 +195,7 @@ class TableReader(Reader):
         """
         import pyarrow as pa
 
-        i = self._place[run.run]
+        i = self._place[run.name]  # the id may have been made longer
         table = self._table
         assert table is not None
         a, b = table.runs[i].start, table.runs[i].stop

@@ -68,7 +68,7 @@ def binomial(tag=None, *, shift=0.0, chains=2, n_draws=200, seed=0, **config):
     )
 
 
-def ordinal(tag=None, *, seed=1, n_draws=200):
+def ordinal(tag=None, *, seed=1, n_draws=200, **config):
     """A fitted ordered_logistic_model of three graders and six items, scores 0 to 4."""
     from hibayes.model import ordered_logistic_model
 
@@ -105,7 +105,7 @@ def ordinal(tag=None, *, seed=1, n_draws=200):
     )
     return ModelAnalysisState(
         model=ordered_logistic_model(main_effects=["grader", "item"], num_classes=5),
-        model_config=ModelConfig.from_dict({"tag": tag} if tag else {}),
+        model_config=ModelConfig.from_dict({"tag": tag, **config} if tag else config),
         features={
             "obs": scores,
             "grader_index": graders,

@@ -94,7 +94,7 @@ def test_waic_of_a_normal_mean_equals_its_integral():
 
 @needs_arviz
 def test_waic_equals_that_of_arviz_but_for_the_divisor():
-    az = arviz_bridge._arviz()
+    az = arviz_bridge.package.arviz()
     if not hasattr(az, "waic"):
         pytest.skip("ArviZ 1.x has no WAIC to compare with")
     model = NormalMean(np.random.default_rng(2).normal(size=30))
@@ -386,6 +386,6 @@ def test_only_the_announcement_is_silenced(monkeypatch):
     def warn(name):
         warnings.warn("something else", FutureWarning, stacklevel=2)
 
-    monkeypatch.setattr(arviz_bridge.importlib, "import_module", warn)
+    monkeypatch.setattr(arviz_bridge.package.importlib, "import_module", warn)
     with pytest.warns(FutureWarning, match="something else"):
-        arviz_bridge._arviz()
+        arviz_bridge.package.arviz()

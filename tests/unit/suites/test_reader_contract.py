@@ -43,17 +43,12 @@ def test_one_log(logs):
     testing.check_reader(InspectReader, logs / "b.eval")
 
 
-by_id = pytest.mark.xfail(reason="tables find their runs by the id, which may be changed")
-
-
-@by_id
 def test_a_table_of_values(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("model,scenario,score\na,s,0.5\nb,s,0.25\na,t,0.125\n")
     testing.check_reader(TableReader, path)
 
 
-@by_id
 def test_a_table_of_responses(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"{m},s,{i},{(i + len(m)) % 2}" for m in ("a", "bb") for i in range(5)]

@@ -129,6 +129,14 @@ def test_a_recovered_copy_wins_over_what_it_was_recovered_from(make):
     assert chosen(logs) == ([1], {0: "duplicate-log"})
 
 
+def test_a_copy_that_was_taken_before_the_end_loses_whatever_its_clock_says(make):
+    logs = [
+        make("a.eval", stats=ended(at(1))),
+        make("b.eval", status="error", stats=ended(at(9)), right=5),
+    ]
+    assert chosen(logs) == ([0], {1: "duplicate-log"})
+
+
 def test_a_copy_that_was_edited_wins(make):
     edits = [{"edits": [{"tags_add": ["x"]}]}]
     assert chosen([make("a.eval", right=5), make("b.eval", log_updates=edits)])[0] == [1]

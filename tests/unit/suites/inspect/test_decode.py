@@ -1,5 +1,6 @@
 """JSON as Inspect writes it: plain, and with what plain JSON has not."""
 
+import itertools
 import json
 import math
 
@@ -81,7 +82,8 @@ def test_documents_that_would_fill_the_memory_are_refused(monkeypatch):
     monkeypatch.setattr(module, "LARGEST_TOLERANT", 20)
     assert read(b'{"a": "plain, so of any size"}')
     assert refused(b'{"a": "not plain", "b": NaN}') == "too-large"
-    monkeypatch.setattr(module, "_MOST_MEMORY", 1000)
+    monkeypatch.setattr(module, "MOST_MEMORY", 1000)
+    monkeypatch.setattr(module, "_LIGHT", 20)
     assert refused(b'{"a": [' + b",".join([b"{}"] * 30) + b"]}") == "too-large"
 
 
@@ -193,7 +195,7 @@ elements = st.builds(lambda key, rest: {"id": key, **rest}, st.integers(), st.di
 def test_any_list_in_any_pieces_is_as_json_decodes_it(items, indent, cuts, batch):
     data = json.dumps(items, indent=indent).encode()
     places = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
-    pieces = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(places)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BATCH", batch)
         parts = list(decode_list(pieces, plain, "a.json", "log.eval"))

@@ -372,7 +372,7 @@ def test_values_outside_their_range_are_told(put, tmp_path):
 
 
 def test_numbers_are_from_0_to_1_where_they_are_throughout_a_scenario(put, tmp_path):
-    for name, task, value in (("a", "all", 0), ("b", "all", 1), ("c", "some", 1), ("d", "some", 4)):
+    for name, task, value in (("a", "all", 0), ("b", "all", 1), ("c", "some", 4), ("d", "some", 1)):
         samples = [sample(1, scores={"own": value}), sample(2, scores={"own": 1})]
         put(f"{name}.eval", samples, task=task, model=f"openai/{name}", metric="mean")
     suite = suites.read(tmp_path)
@@ -466,10 +466,12 @@ def test_no_odd_sample_stops_the_reading(tmp_path, fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"tags": 5}, {"metadata": [1]}, {"stats": 5}, {"plan": 5}, {"plan": {"steps": [5], "config": 5}},
-        {"error": 5}, {"eval": {"scorers": 5}}, {"eval": {"dataset": 5}}, {"eval": {"config": 5}},
+        {"tags": 5}, {"metadata": [1]}, {"stats": 5}, {"plan": 5},
+        {"plan": {"steps": [5], "config": 5}}, {"error": 5},
+        {"eval": {"scorers": 5}}, {"eval": {"dataset": 5}}, {"eval": {"config": 5}},
         {"eval": {"created": 5}}, {"eval": {"created": "0001-01-01T00:00:00"}},
-        {"eval": {"metadata": {"x": {"y": [1, {"z": None}]}}}}, {"eval": {"task_args": {"a b": "\ud800"}}},
+        {"eval": {"metadata": {"x": {"y": [1, {"z": None}]}}}},
+        {"eval": {"task_args": {"a b": "\ud800"}}},
     ],
 )  # fmt: skip
 def test_no_odd_header_stops_the_reading(tmp_path, fields):

@@ -84,7 +84,8 @@ def test_messages_of_the_pool_are_put_back_into_events(one):
         {"event": "model", "input": [], "input_refs": [[0, 2]],
          "call": {"request": {"model": "m"}, "call_refs": [[0, 1], [2, 3]], "call_key": "contents",
                   "response": 5}},
-        {"event": "model", "input_refs": [[0, 3], [3, 4]], "call": {"request": None, "call_refs": []}},
+        {"event": "model", "input_refs": [[0, 3], [3, 4]],
+         "call": {"request": None, "call_refs": []}},
         {"event": "info", "data": 1},
     ]  # fmt: skip
     found = one(

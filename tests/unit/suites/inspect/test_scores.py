@@ -104,7 +104,7 @@ def test_several_scorers_and_samples_that_lack_one(read):
         sample(1, scores={"a": 1, "b": 2}),
         sample(2, scores={"b": 3}),
         sample(3, scores={"c": 1, "a": 5}),
-    ]  # noqa: E501
+    ]
     scores = read(samples)
     assert table(scores, "a") == {("1", 1): (1.0, OK), ("3", 1): (5.0, OK)}
     assert table(scores, "b") == {("1", 1): (2.0, OK), ("2", 1): (3.0, OK)}
@@ -225,7 +225,7 @@ def test_what_a_failed_sample_counts_as(read, policy, second, third):
         ("2", 1): (second, ERROR),
         ("3", 1): (third, ERROR),
         ("4", 1): (0, OK),
-    }  # noqa: E501
+    }
     close(table(scores, bounds=zero_to_one), wanted)
     counted = [v for v in (1, second, third, 0) if v == v]
     assert scores.column("match", zero_to_one).mean == pytest.approx(np.mean(counted))
