@@ -1,7 +1,8 @@
 """The Bayesian workbench: models of evaluation results, fitted by sampling.
 
-It holds one piece today, the leave-one-run-out diagnostics that a predictor's ``loo`` takes from
-its posterior draws: `loo_by_run`. Names are imported on first use.
+The workflow of HiBayES, under its names: ``hibayes.load``, ``.process``, ``.model``, ``.check``,
+``.communicate``, and `hibayes.analysis` for its stages. `loo_by_run` is the leave-one-run-out
+diagnostic that a predictor's ``loo`` takes from its posterior draws.
 """
 
 from __future__ import annotations

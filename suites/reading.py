@@ -6,6 +6,7 @@ import glob as globbing
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,14 @@ def readers() -> dict[str, type[Reader]]:
     >>> sorted(readers())
     ['helm', 'inspect', 'table']
     """
-    found: dict[str, type[Reader]] = {}
-    for point in sorted(entry_points(group="benchcast.readers"), key=lambda p: p.name):
-        found[point.name] = point.load()
-    return found
+    return dict(_registered())
+
+
+@cache
+def _registered() -> dict[str, type[Reader]]:
+    # once: looking through all installed packages takes longer than reading a log
+    points = sorted(entry_points(group="benchcast.readers"), key=lambda point: point.name)
+    return {point.name: point.load() for point in points}
 
 
 def _flatten(sources: Iterable[Any]) -> Iterable[str]:

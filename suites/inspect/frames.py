@@ -15,6 +15,7 @@ import numpy as np
 
 from suites.helm.frames import frame_of_columns, frame_of_run, no_garbage_collection
 from suites.inspect.details import MOST_COLUMNS, flattened
+from suites.inspect.errors import LogError
 from suites.inspect.figures import bounds_of
 from suites.inspect.header import Header, items, mapping, number, text
 from suites.inspect.log import Log
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 SPLIT = "test"
 """HELM's name of the split that every instance of Inspect is of."""
+
+MOST_ROWS = 2_000_000
+"""Rows of a frame of responses; a failed sample has one for each metric."""
 
 _STATE = "scenario_state.request_states"
 _ADAPTER = {  # HELM's field → Inspect's, of the generation config
@@ -82,7 +86,7 @@ def frame(
     bounds = bounds_of(scores, rules, run)
     if table == "stats":
         return frame_of_run("stats", run.name, stats(scores, run.figures, bounds))
-    return frame_of_columns(run.name, _per_instance(scores, bounds))
+    return frame_of_columns(run.name, _per_instance(scores, bounds, log.location))
 
 
 def run_spec(name: str, header: Header) -> dict[str, Any]:
@@ -173,12 +177,17 @@ def _stat(name: str, values: Sequence[float], mean: float) -> dict[str, Any]:
     }
 
 
-def _per_instance(scores: Scores, bounds: Bounds) -> dict[str, list[Any]]:
+def _per_instance(scores: Scores, bounds: Bounds, location: str) -> dict[str, list[Any]]:
     """Give the columns of per_instance_stats: a row for each sample and metric."""
     parts: list[tuple[str, np.ndarray, np.ndarray]] = []
+    count = 0
     for metric in scores.metrics:
         column = scores.column(metric, bounds)
         parts.append((metric, column.row, column.value))
+        count += len(column.row)
+        if count > MOST_ROWS:
+            what = f"its frame of responses has more than {MOST_ROWS} rows"
+            raise LogError(location, what, code="too-large")
     for metric, measured in _measured(scores).items():
         known = np.array([math.nan if v is None else v for v in measured], np.float64)
         rows = np.flatnonzero(~np.isnan(known))

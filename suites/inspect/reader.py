@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+MOST_RESPONSES = 3_000_000
+"""Responses of one log that are given at once; a failed sample has one for each metric."""
+
 _AT_ONCE = 16  # remote logs that are opened at the same time
 
 
@@ -396,7 +399,16 @@ class InspectReader(Reader):
         if scores is None:
             return None
         bounds = bounds_of(scores, self.options.metrics, run)
-        parts = list(scores.columns(metrics, bounds))
+        parts = []
+        total = 0
+        for part in scores.columns(metrics, bounds):
+            total += len(part[1].row)
+            if total > MOST_RESPONSES:
+                what = f"it has more than {MOST_RESPONSES} responses of the wanted metrics"
+                hint = "ask for fewer metrics"
+                self._problem(run.source, run.location, "too-large", what, hint, run.run)
+                return None
+            parts.append(part)
         if not parts:
             return responses_table({"run": run.run}, 0)
         sizes = [len(column.row) for _, column in parts]
