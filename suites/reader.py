@@ -230,4 +230,5 @@ class Reader(ABC):
         weight = responses.column("weight").to_numpy(zero_copy_only=False)
         ok = np.isfinite(value)
         total = weight[ok].sum()
-        return float((weight[ok] * value[ok]).sum() / total) if total > 0 else None
+        with np.errstate(over="ignore", invalid="ignore"):  # of values near a float's range
+            return float((weight[ok] * value[ok]).sum() / total) if total > 0 else None

@@ -14,7 +14,6 @@ from typing import Any
 from suites.inspect.header import moment
 from suites.inspect.log import Log
 
-
 _SHARD = ".shards/"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,7 +147,9 @@ def stats(scores: Scores, figures: Sequence[Figure], bounds: Bounds) -> list[dic
         column = scores.column(metric, bounds)
         epochs = np.array([scores.rows[r].epoch for r in column.row])
         ok = np.isfinite(column.value)
-        by_epoch = [float(column.value[ok & (epochs == e)].mean()) for e in np.unique(epochs[ok])]
+        with np.errstate(over="ignore"):
+            means_of = [column.value[ok & (epochs == e)].mean() for e in np.unique(epochs[ok])]
+        by_epoch = [float(mean) for mean in means_of]
         mean = means.pop(metric, column.mean)
         out.append(_stat(metric, by_epoch, mean if math.isfinite(mean) else column.mean))
     out += [_stat(name, [value], value) for name, value in means.items()]
@@ -155,8 +157,17 @@ def stats(scores: Scores, figures: Sequence[Figure], bounds: Bounds) -> list[dic
     for name, values in _measured(scores).items():
         known = [v for v in values if v is not None]
         if known:
-            out.append(_stat(name, [math.fsum(known) / len(known)], math.fsum(known) / len(known)))
+            mean = _sum(known) / len(known)
+            out.append(_stat(name, [mean], mean))
     return out
+
+
+def _sum(values: Iterable[float]) -> float:
+    """Add up; NaN where the sum is beyond a float's range."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return math.nan
 
 
 def _stat(name: str, values: Sequence[float], mean: float) -> dict[str, Any]:
@@ -165,10 +176,11 @@ def _stat(name: str, values: Sequence[float], mean: float) -> dict[str, Any]:
     if not values or not math.isfinite(mean):
         return stat | {"count": 0, "sum": 0, "sum_squared": 0}
     n = len(values)
-    variance = math.fsum((v - math.fsum(values) / n) ** 2 for v in values) / n
+    centre = _sum(values) / n
+    variance = _sum((v - centre) ** 2 for v in values) / n
     return stat | {
         "sum": mean * n,
-        "sum_squared": math.fsum(v * v for v in values),
+        "sum_squared": _sum(v * v for v in values),
         "min": min(values),
         "max": max(values),
         "mean": mean,

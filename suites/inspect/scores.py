@@ -59,7 +59,9 @@ class Column:
         """The weighted mean of the values; NaN where there is none."""
         there = np.isfinite(self.value)
         total = float(self.weight[there].sum())
-        return float((self.weight * self.value)[there].sum()) / total if total > 0 else float("nan")
+        with np.errstate(over="ignore", invalid="ignore"):  # of values near a float's range
+            summed = float((self.weight * self.value)[there].sum())
+        return summed / total if total > 0 else float("nan")
 
 
 @dataclass

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -26,7 +26,9 @@ from harness.pool import Pool
 from harness.server import PRELOAD
 
 ROOT = Path(__file__).resolve().parents[2]
-ARENA = Path(os.environ.get("BENCHCAST_SHARED", ROOT.parent / "shared")) / "data" / "arena"
+SHARED = Path(os.environ.get("BENCHCAST_SHARED") or ROOT.parent / "shared")
+ARENA = SHARED / "data" / "arena"
+MAKE_LOGS = SHARED / "tools" / "make_inspect_logs.py"
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def main() -> None:
     for row in (commands(), responses(), frames(), workers(), jobs()):
         lines.append(row)
         print(row, file=sys.stderr)
-    lines += ["", *arena()]
+    lines += ["", *inspect_logs(), "", *arena()]
     text = "\n".join(lines) + "\n"
     print(text)
     if options.write:
@@ -121,6 +123,181 @@ def jobs() -> str:
         lambda: harness.evaluate(suite, names, k=[0, 5, 20], jobs=1),
         times=3,
     )
+
+
+# Each runs in a process of its own, after its imports and a small log have been read; what it
+# prints is the CPU time of ``work`` alone, user and system, and the process's most memory.
+SIDE = """
+import sys, time
+path, small = sys.argv[1:]
+{imports}
+def work(path):
+    return {work}
+work(small)
+before = time.process_time()
+work(path)
+seconds = time.process_time() - before
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(seconds, int(peak) / 1024)
+"""
+
+OURS = "import suites, pandas, pyarrow.compute"
+THEIRS = """
+import glob
+from inspect_ai.analysis import samples_df
+from inspect_ai.log import read_eval_log
+"""
+SCORES = (OURS, "suites.read(path).responses()")
+FRAMES = (
+    OURS,
+    "[(r.run_spec(), r.scenario_state(), r.stats(), r.per_instance_stats())"
+    " for r in suites.InspectRuns(path)]",
+)
+BARE = (
+    "import msgspec, zipfile, glob",
+    "[msgspec.json.decode(zipfile.ZipFile(p).read('summaries.json')) for p in glob.glob(path)]",
+)
+SAMPLES_DF = (THEIRS, "samples_df(glob.glob(path), quiet=True)")
+FULL = (THEIRS, "[read_eval_log(p) for p in glob.glob(path)]")
+LOADER = (
+    THEIRS,
+    "(samples_df(glob.glob(path), quiet=True), [read_eval_log(p) for p in glob.glob(path)])",
+)
+
+# Four samples that Inspect really runs, with all events it writes, again and again.
+REAL = """
+import sys
+from inspect_ai import Task, eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.scorer import match
+from inspect_ai.solver import generate, system_message
+
+folder, out, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+answers = []
+for text in ("yes", "no", "yes", "yes"):
+    answer = ModelOutput.from_content("mockllm/model", text)
+    answer.usage = ModelUsage(input_tokens=40, output_tokens=1, total_tokens=41)
+    answers.append(answer)
+asked = [Sample(id=i, input="word " * 60 + f"{i}?", target="yes") for i in range(4)]
+task = Task(
+    dataset=MemoryDataset(asked, name="made"),
+    solver=[system_message("Be brief."), generate()],
+    scorer=match(),
+    name="made",
+)
+model = get_model("mockllm/model", custom_outputs=answers)
+(log,) = eval(task, model=model, log_dir=folder, display="none")
+log = read_eval_log(log.location)
+log.samples = [
+    log.samples[i % 4].model_copy(update={"id": f"s{i}", "uuid": f"u{i}"}) for i in range(count)
+]
+log.eval.dataset.sample_ids = [sample.id for sample in log.samples]
+log.reductions = None
+write_eval_log(log, out)
+"""
+
+
+def inspect_logs() -> list[str]:
+    """Inspect logs against inspect_ai: CPU seconds without imports, and memory."""
+    python = os.environ.get("BENCHCAST_INSPECT_PYTHON")
+    if not python or not Path(python).is_file():
+        return ["Inspect logs are not compared: BENCHCAST_INSPECT_PYTHON names no Python with it."]
+    if not MAKE_LOGS.is_file():
+        return [f"Inspect logs are not compared: no {MAKE_LOGS.name} (set BENCHCAST_SHARED)."]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name, models, tasks, samples in (
+            ("small", 1, 1, 20),
+            ("5000", 1, 1, 5000),
+            ("20000", 1, 1, 20_000),
+            ("folder", 12, 8, 200),
+        ):
+            sizes = ["--models", models, "--tasks", tasks, "--samples", samples]
+            words = ["--kind", "binary", *map(str, sizes), "--out", str(home / name)]
+            _run([sys.executable, str(MAKE_LOGS), *words])
+        (home / "real" / "logs").mkdir(parents=True)
+        real = str(home / "real" / "logs" / "log.eval")
+        _run([python, "-W", "ignore", "-c", REAL, str(home / "run"), real, "5000"])
+        return [
+            "Inspect logs, CPU seconds (user and system, all threads) without imports; each side",
+            "in processes of its own, medians of five:",
+            "",
+            "| what | CPU s | against | CPU s | times less |",
+            "|---|---|---|---|---|",
+            *_compared(python, home),
+            "",
+            f"The score table of a log of 20,000 samples: at most {_peak(home):.0f} MiB in all.",
+            "HiBayES, which is not on PyPI, calls `samples_df`, then reads each log in full with",
+            "`read_eval_log`, then looks up each row; only the first two are in the line above.",
+        ]
+
+
+def _compared(python: str, home: Path) -> Iterator[str]:
+    one, many, real = "log of 5,000 samples", "96 logs of 200 samples", "5000"
+    for what, ours, where, against, theirs, by in (
+        (f"score table of a {one}", SCORES, real, "`samples_df`", SAMPLES_DF, python),
+        (
+            f"score table of a {one} with all events",
+            SCORES,
+            "real",
+            "`samples_df`",
+            SAMPLES_DF,
+            python,
+        ),
+        (
+            f"score table of a {one}",
+            SCORES,
+            real,
+            "bare decode of summaries.json",
+            BARE,
+            sys.executable,
+        ),
+        (
+            f"four frames of a {one} with all events",
+            FRAMES,
+            "real",
+            "`read_eval_log`",
+            FULL,
+            python,
+        ),
+        (f"four frames of a {one} without events", FRAMES, real, "`read_eval_log`", FULL, python),
+        (f"score table of {many}", SCORES, "folder", "`samples_df`", SAMPLES_DF, python),
+        (
+            f"score table of {many}",
+            SCORES,
+            "folder",
+            "`samples_df`, and `read_eval_log` of each",
+            LOADER,
+            python,
+        ),
+    ):
+        pairs = [
+            (_side(sys.executable, ours, home, where)[0], _side(by, theirs, home, where)[0])
+            for _ in range(5)
+        ]
+        a, b = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ratio = statistics.median(y / x for x, y in pairs)
+        row = f"| {what} | {a:.3f} | {against} | {b:.3f} | {ratio:.2f} |"
+        print(row, file=sys.stderr)
+        yield row
+
+
+def _peak(home: Path) -> float:
+    return _side(sys.executable, SCORES, home, "20000")[1]
+
+
+def _side(python: str, side: tuple[str, str], home: Path, where: str) -> tuple[float, float]:
+    """Give CPU seconds and MiB of one side's work on a folder of logs."""
+    imports, work = side
+    ending = "" if imports == OURS else "/*.eval"
+    paths = [str(home / name / "logs") + ending for name in (where, "small")]
+    program = SIDE.format(imports=imports, work=work)
+    words = [python, "-W", "ignore", "-c", program, *paths]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    seconds, peak = done.stdout.split()[-2:]
+    return float(seconds), float(peak)
 
 
 def arena() -> list[str]:

@@ -8,8 +8,8 @@ JSON for each::
     python mutate.py mutations SEED START STOP WORK SOURCE …
     python mutate.py bomb NAME WORK SOURCE …
 
-Only `suites.UsageError` may be raised; a warning counts as an error. A log that takes longer than
-`SECONDS` ends the process, with the place where it was.
+Only `suites.UsageError` may be raised; a warning counts as an error. One call that takes more than
+`SECONDS` of the processor ends the process, and says where it was.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import io
 import json
 import random
 import re
+import signal
 import struct
 import sys
 import time
@@ -32,7 +33,7 @@ from typing import Any
 
 import zstandard
 
-SECONDS = 60
+SECONDS = 30
 MOST_MEMORY = 1 << 30
 
 STORED, DEFLATED, ZSTANDARD = 0, 8, 93
@@ -119,8 +120,9 @@ def archive(members: list[Member], **end: Any) -> bytes:
             "<4s5H3L2H", b"PK\x03\x04", 20, m.flags, method, 0, 33, *small, len(name), local
         )
         out += name + packed
-        directory += struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, m.flags, method, 0, 33, *small,
-                                 len(name), len(extra), 0, 0, 0, 0, min(offset, 0xFFFFFFFF))  # fmt: skip
+        versions = (20, 20, m.flags, method, 0, 33)
+        rest = (len(name), len(extra), 0, 0, 0, 0, min(offset, 0xFFFFFFFF))
+        directory += struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *versions, *small, *rest)
         directory += name + extra
     count, size = end.get("count", len(members)), end.get("size", len(directory))
     offset, comment = end.get("offset", len(out)), end.get("comment", b"")
@@ -563,6 +565,7 @@ def _documents(
     return archive(members)
 
 
+_HEADERS = r"header\.json|_journal/start\.json"
 _SUMMARIES = r"summaries\.json|_journal/summaries/.*|samples/.*"
 
 
@@ -573,20 +576,29 @@ def _odd_header(rng: random.Random, source: Source) -> bytes:
 
 @_mutation
 def _odd_settings(rng: random.Random, source: Source) -> bytes:
-    return _documents(rng, source, r"header\.json|_journal/start\.json",
-                      "eval|config|epochs|epochs_reducer|dataset|sample_ids|scorers|task_args.*|plan|steps")  # fmt: skip
+    keys = (
+        r"eval|config|epochs|epochs_reducer|dataset|sample_ids|scorers|task_args.*|plan|"
+        r"steps"
+    )
+    return _documents(rng, source, _HEADERS, keys)
 
 
 @_mutation
 def _odd_results(rng: random.Random, source: Source) -> bytes:
-    return _documents(rng, source, r"header\.json",
-                      "results|scores|metrics|value|reducer|params|name|scorer|headline|stats|.*_samples")  # fmt: skip
+    keys = (
+        r"results|scores|metrics|value|reducer|params|name|scorer|headline|stats|"
+        r".*_samples"
+    )
+    return _documents(rng, source, _HEADERS, keys)
 
 
 @_mutation
 def _odd_identity(rng: random.Random, source: Source) -> bytes:
-    return _documents(rng, source, r"header\.json|_journal/start\.json",
-                      "task|model|task_id|run_id|eval_id|created|model_roles|tags|metadata|status|version")  # fmt: skip
+    keys = (
+        r"task|model|task_id|run_id|eval_id|created|model_roles|tags|metadata|status|"
+        r"version"
+    )
+    return _documents(rng, source, _HEADERS, keys)
 
 
 @_mutation
@@ -607,14 +619,32 @@ def _odd_scores(rng: random.Random, source: Source) -> bytes:
 
 @_mutation
 def _odd_details(rng: random.Random, source: Source) -> bytes:
-    return _documents(rng, source, _SUMMARIES,
-                      "metadata|error|limit|retries|error_retries|model_usage|.*_time|.*_at|choices|target|input|invalidation")  # fmt: skip
+    keys = (
+        r"metadata|error|limit|retries|error_retries|model_usage|.*_time|.*_at|choices|"
+        r"target|input|invalidation"
+    )
+    return _documents(rng, source, _SUMMARIES, keys)
 
 
 @_mutation
 def _odd_texts(rng: random.Random, source: Source) -> bytes:
-    return _documents(rng, source, r"samples/.*",
-                      "messages|content|role|output|completion|stop_reason|message|attachments|events|events_data|input_refs|call|.*_refs")  # fmt: skip
+    keys = (
+        r"messages|content|role|output|completion|stop_reason|message|attachments|events|"
+        r"events_data|input_refs|call|.*_refs"
+    )
+    return _documents(rng, source, r"samples/.*", keys)
+
+
+@_mutation
+def _values_near_the_end_of_floats(rng: random.Random, source: Source) -> bytes:
+    def large(m: Member) -> Member:
+        value = rng.choice((b"1.7e308", b"-1.7e308", b"1e200", b"5e-324"))
+        found = rb'("(?:value|working_time|total_time|\w+_tokens)"\s*:\s*)("[A-Z]"|-?[\d.]+)'
+        return replace(m, data=re.sub(found, lambda hit: hit[1] + value, m.data))
+
+    if not source.zipped:
+        return large(source.members[0]).data
+    return archive([large(m) for m in source.members])
 
 
 @_mutation
@@ -872,8 +902,12 @@ def _samples_with_many_fields_of_their_own() -> bytes:
 
 @_bomb
 def _a_billion_epochs() -> bytes:
-    spec = {**HEADER["eval"], "config": {"epochs": 10**9, "epochs_reducer": ["pass_at_999999999", "at_least_99999999"]},  # type: ignore[dict-item]
-            "dataset": {"sample_ids": list(range(2000))}}  # fmt: skip
+    reducers = ["pass_at_999999999", "at_least_99999999"]
+    spec = {
+        **HEADER["eval"],  # type: ignore[dict-item]
+        "config": {"epochs": 10**9, "epochs_reducer": reducers},
+        "dataset": {"sample_ids": list(range(2000))},
+    }
     row = {"id": 1, "epoch": 10**9, "scores": {"match": {"value": "C"}}}
     return _with(
         (b"header.json", json.dumps({**HEADER, "eval": spec}).encode()),
@@ -936,33 +970,64 @@ def _json_log_with_numbers_and_nan() -> bytes:
 # ---------- reading them
 
 
-def exercise(path: Path) -> str:
-    """Read all there is of a log, as a program would; give what came of it."""
+TEXTS = (
+    *("input", "prompt", "messages", "events", "completion"),
+    *("choices", "targets", "stop_reason"),
+)
+
+
+def exercise(path: Path, *, once: bool = False) -> str:
+    """Read all there is of a log, as a program would; give what came of it.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    once : bool
+        Read it under the default selection only, not under one of all there is too.
+    """
     import suites
     from suites.inspect.objects import InspectRuns
 
-    outcome = "read"
-    try:
-        suite = suites.read(path)
-        for selected in (suite, suite.select(metric="*", unfinished=True, reruns="all")):
-            selected.problems, selected.runs, selected.details
-            selected.verify()
-            selected.responses()
-            selected.responses(details=True)
+    read: list[Any] = []
+
+    def steps() -> Iterator[Callable[[], Any]]:
+        yield lambda: read.append(suites.read(path))
+        (suite,) = read
+        everything = suite.select(metric="*", unfinished=True, reruns="all")
+        for selected in (suite,) if once else (suite, everything):
+            yield lambda s=selected: (s.problems, s.runs, s.details)
+            yield selected.verify
+            yield selected.responses
+            yield lambda s=selected: s.responses(details=True)
             for table in ("run_specs", "scenario_state", "stats", "per_instance_stats"):
-                selected.frame(table)
-        if not len(suite.problems):
-            outcome = "read without a word"
+                yield lambda s=selected, t=table: s.frame(t)
         for run in InspectRuns(path):
-            run.log.reductions()
+            yield run.log.reductions
             for sample in run.samples():
-                sample.prompt, sample.messages, sample.events, sample.completion, sample.input
-                sample.choices, sample.targets, sample.stop_reason
-    except suites.UsageError as err:
+                for name in TEXTS:
+                    yield lambda s=sample, n=name: getattr(s, n)
+
+    refused = False
+    try:
+        for step in steps():
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            faulthandler.dump_traceback_later(20 * SECONDS, exit=True)  # where it waits
+            try:
+                step()
+            except suites.UsageError as err:
+                if str(path) not in str(err):
+                    raise AssertionError(f"the log is not named: {err}") from err
+                refused = True
+                if not read:
+                    break
+    except suites.UsageError as err:  # of the samples themselves
         if str(path) not in str(err):
             raise AssertionError(f"the log is not named: {err}") from err
-        outcome = "refused"
-    return outcome
+        refused = True
+    if refused:
+        return "refused"
+    return "problems told" if len(read[0].problems) else "read"
 
 
 def peak() -> int:
@@ -985,15 +1050,15 @@ def mutation(seed: int, number: int, sources: list[Path]) -> tuple[str, Path, by
     return kind, path, MUTATIONS[kind](rng, Source.read(path))
 
 
-def _try(path: Path, **facts: Any) -> None:
+def _try(path: Path, *, once: bool = False, **facts: Any) -> None:
     started = time.monotonic()
-    faulthandler.dump_traceback_later(SECONDS, exit=True)
     error = None
     try:
-        outcome = exercise(path)
+        outcome = exercise(path, once=once)
     except Exception:
         outcome, error = "raised", traceback.format_exc()
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
     seconds = round(time.monotonic() - started, 2)
     line = {**facts, "outcome": outcome, "seconds": seconds, "peak": peak() >> 20, "error": error}
@@ -1009,9 +1074,10 @@ def main() -> None:
     """Read broken logs; see the module."""
     what, *words = sys.argv[1:]
     warnings.simplefilter("error")
+    faulthandler.register(signal.SIGPROF, chain=True)  # and then it ends the process
     if what == "bomb":
         name, work = words
-        _try(Path(work), kind=name)
+        _try(Path(work), once=True, kind=name)
         return
     seed, start, stop = map(int, words[:3])
     work, sources = Path(words[3]), [Path(word) for word in words[4:]]
