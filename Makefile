@@ -38,7 +38,7 @@ INSTALL = { [ -x $(BIN)/uv ] && $(BIN)/uv pip install -q --python $(BIN)/python 
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check $(1)
 
 # by a name: a comma would divide the arguments of call
-WITH_BAYES = -e '.[dev,bayes]'
+WITH_BAYES = -e '.[dev,bayes,plot]'
 
 $(VENV)/.ready: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,-e .)
