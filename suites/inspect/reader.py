@@ -18,7 +18,12 @@ from suites.errors import UsageError
 from suites.helm.folders import RUN_FILES
 from suites.identity import condition_of
 from suites.inspect.attempts import Candidate, choose
-from suites.inspect.details import instance_hash, response_details, run_details
+from suites.inspect.details import (
+    MOST_COLUMNS,
+    instance_hash,
+    response_details,
+    run_details,
+)
 from suites.inspect.errors import LogError
 from suites.inspect.figures import (
     bounds_of,
@@ -449,6 +454,9 @@ class InspectReader(Reader):
             further = response_details(log.header, scores.rows, rows.tolist(), metric_of)  # type: ignore[arg-type]
             for name, column in further.items():
                 table = table.append_column(name, column)
+            if len(further) >= MOST_COLUMNS:
+                what = f"has {MOST_COLUMNS} or more further columns; later ones are left out"
+                self._problem(run.source, run.location, "too-many-columns", what, "", run.run)
         return table
 
     def _hashes(self, scores: Scores, rows: Any) -> list[str | None]:
