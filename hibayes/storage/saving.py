@@ -193,7 +193,7 @@ def _write_figure(name: str, figure: Any, tokens: _Tokens) -> None:
     def draw(part: Path) -> None:
         figure.savefig(part, dpi=300, bbox_inches="tight", format="png")
         pyplot = sys.modules.get("matplotlib.pyplot")  # which has made the figure, if there is one
-        if pyplot is not None:
+        if pyplot is not None and isinstance(figure, pyplot.Figure):
             pyplot.close(figure)
 
     tokens.write(name, _Same(figure), draw)
