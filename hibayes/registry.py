@@ -215,7 +215,7 @@ def component(
 
 
 def _import_path(path: str | Path) -> None:
-    """Import a file, or a package's folder, once, so that its components are registered.
+    """Import a file, or a package's folder, once; its components are registered each time.
 
     Raises
     ------
@@ -228,6 +228,11 @@ def _import_path(path: str | Path) -> None:
         raise UsageError(f"path: there is no Python file or package at {path}.")
     name = str(place)
     if name in sys.modules:
+        # imported before; what it registered may have been overwritten by another file since
+        for made in vars(sys.modules[name]).values():
+            info = getattr(made, _INFO, None)
+            if isinstance(info, RegistryInfo) and callable(made):
+                registry_add(made, info)
         return
     search = [str(place)] if place.is_dir() else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)

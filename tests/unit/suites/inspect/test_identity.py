@@ -322,7 +322,8 @@ def _unpacked(data, method, packed, offset):
     if method == 93:
         import zstandard
 
-        return zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(raw)
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        return reader.read()
     return zlib.decompress(raw, -15) if method == 8 else raw
 
 
