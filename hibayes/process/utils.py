@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -205,10 +206,9 @@ def split(state: Any, test: str | None, display: Any) -> Any:
 def _arrays() -> Any:
     """Give JAX's module of arrays, NumPy where JAX is not installed."""
     try:
-        import jax.numpy as arrays
+        return importlib.import_module("jax.numpy")
     except ImportError:
-        import numpy as arrays
-    return arrays
+        return importlib.import_module("numpy")
 
 
 def _in_order(categories: Sequence[Any]) -> list[Any]:
