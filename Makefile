@@ -53,7 +53,8 @@ $(VENV)/.ready-bayes: $(VENV)/.ready-dev
 	@touch $@
 
 demo: setup
-	@$(BIN)/harness evaluate demo/standin-v1 demo/inspect --predictor all --k 0,5,20 --jobs $(JOBS) \
+	@$(BIN)/harness evaluate demo/standin-v1 demo/inspect --predictor quick \
+	  --predictor "hibayes(draws=50)" --k 0,5,20 --jobs $(JOBS) \
 	  --out demo-results --overwrite
 	@$(BIN)/leaderboard build demo-results --out demo-site
 

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="SPEC",
         help="a registered name, module:Class or path/file.py:Class, with settings as Name(a=1); "
-        "repeatable; 'all' for all registered (the default)",
+        "repeatable; 'quick' for all registered that take seconds (the default), 'all' for all",
     )
     evaluate.add_argument("--task", default="heldout-run", help="a name or a YAML file")
     evaluate.add_argument("--k", metavar="K,K", help="numbers of shown responses")
@@ -99,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seeds", metavar="S,S", help="seeds of the shufflings")
     evaluate.add_argument("--jobs", type=int, default=1, help="workers at a time")
     evaluate.add_argument("--timeout", type=float, default=600.0, help="seconds for each call")
+    evaluate.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="a check that predictors make of their own fits (r_hat, …; 'any' for all): targets "
+        "of a fold whose fit does not pass it are failed; repeatable",
+    )
     evaluate.add_argument("--isolation", default="process", help="process (default) or none")
     evaluate.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
     evaluate.add_argument("--overwrite", action="store_true", help="replace results at --out")
@@ -272,13 +280,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     from harness.evaluation import evaluate
     from harness.listing import records
     from harness.progress import Bar
-    from harness.spec import registered
+    from harness.spec import expand
 
     suite = _read(options)
     said = _say_problems(suite)
-    predictors: list[str] = []
-    for text in options.predictor or ["all"]:
-        predictors += list(registered()) if text == "all" else [text]
+    predictors = [name for text in options.predictor or ["quick"] for name in expand(text)]
     with Bar() as bar:
         results = evaluate(
             suite,
@@ -292,6 +298,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             isolation=options.isolation,
             out=options.out,
             overwrite=options.overwrite,
+            fail_on=options.fail_on,
             command=options.command_line,
             progress=bar,
         )

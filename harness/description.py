@@ -59,6 +59,7 @@ def _is_description(header: dict[str, Any]) -> bool:
         header.get("kind") in ("run", "instance")
         and words(header.get("needs", 0))
         and words(header.get("tasks", 0))
+        and words(header.get("diagnostics"))
         and isinstance(header.get("min_k"), int)
         and all(isinstance(header.get(key, 0), str | None) for key in ("summary", "code_hash"))
         and isinstance(header.get("class"), str)

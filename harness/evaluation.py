@@ -49,6 +49,7 @@ def evaluate(
     isolation: str = "process",
     timeout: float | None = 600.0,
     overwrite: bool = False,
+    fail_on: Sequence[str] | str = (),
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -80,6 +81,10 @@ def evaluate(
         Seconds of wall time for one call of a predictor.
     overwrite : bool
         Replace results that are already at ``out``.
+    fail_on : str or sequence of str
+        Names of checks that predictors make of their own fits (``r_hat``, …), ``any`` for all: the
+        targets of a fold whose fit does not pass are then failed. By default a check that is not
+        passed is only shown.
     command : sequence of str, optional
         The command line, for the manifest.
     progress : callable, optional
@@ -109,6 +114,7 @@ def evaluate(
     suite = sources if isinstance(sources, Suite) else read(sources)
     require_runs(suite, "evaluate")
     report = progress or (lambda what, done, total: None)
+    must_pass = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
 
     with _folder(out, overwrite) as (folder, final, keep):
         work = folder / "work"
@@ -123,10 +129,12 @@ def evaluate(
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))
-            units = _units(record, recipe, held, all_folds, ks, described, timeout)
+            units = _units(record, recipe, held, all_folds, ks, described, timeout, must_pass)
             threads = jobs if isolation == "process" else 1
             for unit, result in _carry_out(units, workers, threads, report, record.count):
                 record.add(unit, result, folder)
+        for name in sorted({*must_pass} - {"any", *record.checks_made()}):
+            suite.notes.append(f"no predictor has a check {name!r}: nothing could fail on it.")
         record.write(folder)
         shutil.rmtree(work)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -201,6 +209,7 @@ def _units(
     ks: Sequence[int],
     described: dict[str, dict[str, Any]],
     timeout: float | None,
+    fail_on: Sequence[str],
 ) -> Iterator[Unit]:
     """Make the units, fold by fold: a fold's folder is written when its first unit is due."""
     for fold in folds:
@@ -208,7 +217,7 @@ def _units(
         for spec in record.applying():
             description = described[spec.name]
             frames = held.has_frames and "frames" in needs_of(description)
-            yield Unit(spec, description, view, ks, held.facts, timeout, frames)
+            yield Unit(spec, description, view, ks, held.facts, timeout, frames, fail_on)
 
 
 def _carry_out(

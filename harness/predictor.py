@@ -151,10 +151,14 @@ class Predictor:
 class RunPredictor(Predictor, ABC):
     """Predicts the values of held-out runs.
 
-    A subclass gives `predict`. It may give ``fit(train_split)``, which is then called once per
-    fold before `predict` is called for each k, ascending, on the same object; and
-    ``loo(train_split)``, a DataFrame with the columns ``run, elpd_loo, elpd_waic, pareto_k,
-    method``, one row per train run left out.
+    A subclass gives `predict`. It may give
+
+    - ``fit(train_split)``, which is then called once per fold before `predict` is called for each
+      k, ascending, on the same object;
+    - ``checks(train_split)``, called after `fit`: a DataFrame with the columns ``check, value,
+      limit, passed, offenders``, one row for each thing that the fit is judged by;
+    - ``loo(train_split)``, called last: a DataFrame with the columns ``run, elpd_loo, elpd_waic,
+      pareto_k, method``, one row per train run left out.
 
     Examples
     --------

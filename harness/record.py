@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
 from harness.penalties import penalties
 from harness.results import KEY
@@ -110,6 +111,11 @@ class Record:
         result.predictions.clear()
         self._results[(unit.spec.name, fold.seed, fold.fold)] = result
 
+    def checks_made(self) -> set[str]:
+        """Give the names of the checks that some predictor made of its fit."""
+        tables = (r.diagnostics.get("checks") for r in self._results.values())
+        return {name for t in tables if t is not None for name in t.column("check").to_pylist()}
+
     # -- writing ---------------------------------------------------------------------------------
 
     def write(self, folder: Path) -> None:
@@ -122,7 +128,8 @@ class Record:
         status, scores = self._status_and_scores()
         self._parquet(folder, "scores", scores)
         self._parquet(folder, "status", status)
-        self._parquet(folder, "loo", self._loo())
+        for kind in KINDS:
+            self._parquet(folder, kind, self._diagnostic(kind))
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
         self._parquet(folder, "timings", self._timings())
         text = json.dumps(self._manifest(), indent=2, ensure_ascii=False, default=str)
@@ -259,17 +266,16 @@ class Record:
                 out.setdefault(fold.seed, {})[(k, target)] = losses
         return out
 
-    def _loo(self) -> pa.Table:
+    def _diagnostic(self, kind: str) -> pa.Table:
         import pyarrow as pa
 
-        from harness.worker import LOO_SCHEMA
-
-        schema = LOO_SCHEMA()
+        wanted = schema(kind)
         parts = []
         for spec, fold, result in self._units():
-            if result is None or result.loo is None:
+            if result is None or kind not in result.diagnostics:
                 continue
-            n = result.loo.num_rows
+            table = result.diagnostics[kind]
+            n = table.num_rows
             key = {
                 "predictor": _word(spec.name, n),
                 "settings_hash": _word(spec.settings_hash, n),
@@ -277,12 +283,12 @@ class Record:
                 "seed": pa.repeat(pa.scalar(fold.seed, pa.int32()), n),
                 "fold": pa.repeat(pa.scalar(fold.fold, pa.int32()), n),
             }
-            parts.append(pa.table({**key, **{c: result.loo.column(c) for c in schema.names}}))
+            parts.append(pa.table({**key, **{c: table.column(c) for c in wanted.names}}))
         if parts:
             return pa.concat_tables(parts).unify_dictionaries()
         text = pa.dictionary(pa.int32(), pa.string())
         key_fields = [(c, text) for c in KEY[:3]] + [(c, pa.int32()) for c in KEY[3:5]]
-        return pa.schema([*key_fields, *schema]).empty_table()
+        return pa.schema([*key_fields, *wanted]).empty_table()
 
     def _timings(self) -> pa.Table:
         import pyarrow as pa
@@ -357,12 +363,19 @@ class Record:
             "summary": description.get("summary"),
             "status": status,
             "reason": None if reason is None else _utf8(reason),
-            "loo_error": self._loo_error(spec),
+            "failed_checks": failed_checks(
+                [r.diagnostics["checks"] for r in self._of(spec) if "checks" in r.diagnostics]
+            ),
+            **{f"{kind}_error": self._error(spec, kind) for kind in KINDS},
         }
 
-    def _loo_error(self, spec: Spec) -> str | None:
-        """Give the first reason why the predictor's own leave-one-run-out is missing."""
-        errors = (r.loo_error for s, _, r in self._units() if s.name == spec.name and r is not None)
+    def _of(self, spec: Spec) -> list[UnitResult]:
+        """Give the results of a predictor's folds."""
+        return [r for s, _, r in self._units() if s.name == spec.name and r is not None]
+
+    def _error(self, spec: Spec, kind: str) -> str | None:
+        """Give the first reason why a diagnostic that the predictor offers is missing."""
+        errors = (result.diagnostic_errors.get(kind) for result in self._of(spec))
         return next((_utf8(error) for error in errors if error), None)
 
     def _outcome(
@@ -370,12 +383,7 @@ class Record:
     ) -> tuple[str, str | None]:
         if why is not None:
             return "not_applicable", why
-        rows = [
-            row
-            for name, _, result in ((s.name, f, r) for s, f, r in self._units())
-            if name == spec.name and result is not None
-            for row in result.status
-        ]
+        rows = [row for result in self._of(spec) for row in result.status]
         states = {row[2] for row in rows}
         if states == {"not_applicable"}:
             return "not_applicable", rows[0][4]

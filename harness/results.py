@@ -18,6 +18,7 @@ TABLES: tuple[str, ...] = (
     "predictions",
     "scores",
     "status",
+    "checks",
     "loo",
     "problems",
     "timings",
@@ -52,8 +53,10 @@ class Results:
         The same key, ``target, rule, value``; losses of bounded metrics in percentage points.
     status : DataFrame
         The same key, ``target, status, imputed, outside, message``.
-    loo, problems, timings : DataFrame
-        Diagnostics of predictors, problems of the sources, times.
+    checks, loo : DataFrame
+        What predictors say of themselves (`harness.diagnostics`).
+    problems, timings : DataFrame
+        Problems of the sources, times.
     """
 
     def __init__(self, path: Path, keep: Any = None) -> None:
@@ -114,6 +117,11 @@ class Results:
     def status(self) -> pd.DataFrame:
         """What became of every target of every predictor."""
         return self._read("status")
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """The predictors' own checks of their fits."""
+        return self._read("checks")
 
     @cached_property
     def loo(self) -> pd.DataFrame:

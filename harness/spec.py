@@ -21,6 +21,13 @@ from typing import Any
 from suites.errors import UsageError, unknown_name
 
 GROUP = "benchcast.predictors"
+"""Entry points of predictors."""
+
+SLOW = "benchcast.predictors.slow"
+"""Entry points of predictors that take a minute a fold, or more, on a large grid."""
+
+SETS: tuple[str, ...] = ("quick", "all")
+"""What stands for several predictors: the registered ones without the slow, and all of them."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,33 @@ def registered() -> dict[str, str]:
     >>> registered()["scenario-mean"]
     'predictors.scenario_mean:ScenarioMean'
     """
-    points = entry_points(group=GROUP)
+    points = [*entry_points(group=GROUP), *entry_points(group=SLOW)]
     return {point.name: point.value for point in sorted(points, key=lambda p: p.name)}
+
+
+def _name_of(value: str) -> str | None:
+    """Give the first name that a class is registered by."""
+    return next((name for name, other in registered().items() if other == value), None)
+
+
+def expand(text: str) -> list[str]:
+    """Give the predictors that a word of `SETS` stands for, one name for each class; else itself.
+
+    Examples
+    --------
+    >>> expand("kernel-ridge(ridge=5)")
+    ['kernel-ridge(ridge=5)']
+    >>> sorted(set(expand("all")) - set(expand("quick")))
+    ['hibayes', 'hibayes-items']
+    """
+    if text not in SETS:
+        return [text]
+    slow = {point.value for point in entry_points(group=SLOW)}
+    first: dict[str, str] = {}
+    for name, value in registered().items():
+        if text == "all" or value not in slow:
+            first.setdefault(value, name)
+    return list(first.values())
 
 
 def parse_spec(text: str) -> Spec:
@@ -116,10 +148,10 @@ cls='KernelRidge', settings={'ridge': 5})
         by_class = {value.rpartition(":")[2]: value for value in names.values()}
         value = names.get(home) or by_class.get(home)
         if value is None:
-            error = unknown_name("predictor", home, names)
+            error = unknown_name("predictor", home, [*names, *SETS])
             raise UsageError(f"{error} A class of your own is module:Class or path/file.py:Class.")
         module, _, cls = value.partition(":")
-        name = home if home in names else next(n for n, v in names.items() if v == value)
+        name = home if home in names else _name_of(value) or cls
         return Spec(name + suffix, module, None, cls, settings)
     place, _, cls = home.rpartition(":")
     if not cls.isidentifier() or not place:
@@ -150,8 +182,8 @@ def spec_of(predictor: Any) -> Spec:
     cls = predictor if inspect.isclass(predictor) else type(predictor)
     settings = {} if inspect.isclass(predictor) else _settings_of(predictor)
     value = f"{cls.__module__}:{cls.__qualname__}"
-    known = {v: n for n, v in registered().items()}
-    name = known.get(value, cls.__name__) + _settings_text(settings)
+    name = _name_of(value) or cls.__name__
+    name += _settings_text(settings)
     portable = cls.__module__ != "__main__" and _found_by_name(cls)
     instance = None if portable else (predictor if not inspect.isclass(predictor) else cls)
     return Spec(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.diagnostics import read_table, why_failed
 from harness.held_out import FoldView, TargetFacts
 from harness.pool import CallFailed, WorkerLost
 from harness.prediction_table import COLUMNS, decode, from_bytes
@@ -52,18 +53,18 @@ class UnitResult:
         Scores of the targets that are ok.
     status : list of (k, target, status, outside, message)
         What became of every target.
-    loo : pyarrow.Table or None
-        The predictor's own leave-one-run-out table.
-    loo_error : str
-        Why there is none although the predictor offers one; else empty.
+    diagnostics : dict of str to pyarrow.Table
+        What the predictor says of itself, by kind (`harness.diagnostics.KINDS`).
+    diagnostic_errors : dict of str to str
+        Why one is missing although the predictor offers it.
     timings : list of (k or None, phase, wall seconds, CPU seconds)
     """
 
     predictions: dict[int, pa.Table] = field(default_factory=dict)
     scores: list[tuple[int, str, dict[str, float]]] = field(default_factory=list)
     status: list[tuple[int, str, str, float, str]] = field(default_factory=list)
-    loo: pa.Table | None = None
-    loo_error: str = ""
+    diagnostics: dict[str, pa.Table] = field(default_factory=dict)
+    diagnostic_errors: dict[str, str] = field(default_factory=dict)
     timings: list[tuple[int | None, str, float, float]] = field(default_factory=list)
 
 
@@ -87,6 +88,8 @@ class Unit:
         Seconds of wall time for each call.
     frames : bool
         Whether it is given the HELM frames.
+    fail_on : sequence of str
+        Checks of its own that it must pass to be asked at all; ``any`` for all.
     """
 
     spec: Spec
@@ -96,6 +99,7 @@ class Unit:
     facts: Mapping[str, TargetFacts]
     timeout: float | None
     frames: bool
+    fail_on: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -118,11 +122,14 @@ class Unit:
                 self._call(worker, result, None, self.spec.load_message())
                 fit = {"call": "fit", "folder": str(self.view.path), "seed": self._seed(-1)}
                 self._call(worker, result, None, fit)
+                self._diagnose(worker, result, "checks")
+                found, error = result.diagnostics, result.diagnostic_errors
+                if why := why_failed(found.get("checks"), error.get("checks", ""), self.fail_on):
+                    raise CallFailed("failed", why)
                 while left:
                     self._predict(worker, result, left[0])
                     left.pop(0)
-                if self.description.get("loo"):
-                    self._loo(worker, result)
+                self._diagnose(worker, result, "loo")
         except (CallFailed, WorkerLost) as err:
             for k in left:
                 self._all(result, k, err.status, str(err))
@@ -193,20 +200,23 @@ class Unit:
             if target not in wanted and state == "unknown":
                 result.status.append((k, target, "unknown", 0.0, message))
 
-    def _loo(self, worker: Caller, result: UnitResult) -> None:
+    def _diagnose(self, worker: Caller, result: UnitResult, kind: str) -> None:
         """Ask for the predictor's own diagnostic; its failure is told and costs nothing else."""
         import pyarrow as pa
 
-        from harness.worker import LOO_SCHEMA
-
+        if kind not in (self.description.get("diagnostics") or ()):
+            return
         try:
-            blobs = self._call(worker, result, None, {"call": "loo"})
-            table = from_bytes(blobs[0], tuple(LOO_SCHEMA().names))
-            result.loo = table.cast(LOO_SCHEMA())
-        except (CallFailed, WorkerLost) as err:
-            result.loo_error = str(err)
+            blobs = self._call(worker, result, None, {"call": kind})
+            result.diagnostics[kind] = read_table(kind, blobs[0])
+        except WorkerLost as err:
+            result.diagnostic_errors[kind] = str(err)
+            if kind == "checks":  # it comes before the predictions
+                raise
+        except CallFailed as err:
+            result.diagnostic_errors[kind] = str(err)
         except (ValueError, IndexError, pa.ArrowException) as err:
-            result.loo_error = f"its answer cannot be read: {err}"
+            result.diagnostic_errors[kind] = f"its answer cannot be read: {err}"
 
     def _call(
         self,

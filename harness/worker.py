@@ -26,11 +26,13 @@ import numpy as np
 
 from harness.channel import Channel, Closed
 from harness.data_splits import SequesteredTestSplit, TrainSplit
+from harness.diagnostics import KINDS, to_table
 from harness.fold_folder import FoldFolder
 from harness.instance_predictor import InstancePredictor
 from harness.prediction_table import encode, from_bytes, to_bytes
 from harness.predictor import NotApplicable, Predictor
 from harness.shards import table_to_frame
+from suites.errors import NotInstalled
 from suites.schema import to_pandas
 
 
@@ -77,7 +79,7 @@ class Session:
             "needs": None if needs is None else [str(n) for n in needs],
             "min_k": int(getattr(cls, "min_k", 0)),
             "tasks": None if tasks is None else [str(t) for t in tasks],
-            "loo": callable(getattr(self.predictor, "loo", None)),
+            "diagnostics": [k for k in KINDS if callable(getattr(self.predictor, k, None))],
             "magnet": isinstance(self.predictor, Predictor) and needs is None,
             "summary": (inspect.getdoc(cls) or "").strip().split("\n")[0],
             "code_hash": code_hash(cls),
@@ -133,41 +135,15 @@ class Session:
         answer = encode(self.predictor.predict(train, test), targets)
         return answer.status, to_bytes(answer.table)
 
-    def loo(self) -> bytes:
-        """Let the predictor leave out each train run in turn."""
-        import pandas as pd
-        import pyarrow as pa
-
-        columns = {"run": str, "elpd_loo": float, "elpd_waic": float, "pareto_k": float}
-        frame = pd.DataFrame(self.predictor.loo(self.train))
-        missing = [c for c in (*columns, "method") if c not in frame.columns]
-        if missing:
-            raise ValueError(f"loo must give the columns {missing}")
-        arrays = {name: pa.array(frame[name].astype(kind)) for name, kind in columns.items()}
-        arrays["method"] = pa.array(frame["method"].astype(str))
-        table = pa.table(arrays).cast(LOO_SCHEMA())
-        return to_bytes(table)
+    def diagnose(self, kind: str) -> bytes:
+        """Let the predictor judge itself: leave each train run out in turn, or check its fit."""
+        return to_bytes(to_table(kind, getattr(self.predictor, kind)(self.train)))
 
     def _reseed(self, seed: int) -> None:
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002 - what is seeded is what others may use
         with contextlib.suppress(AttributeError):  # a class with __slots__
             self.predictor.random_state = seed
-
-
-def LOO_SCHEMA() -> Any:
-    """Give the Arrow schema of a predictor's own LOO table."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("run", pa.string()),
-            ("elpd_loo", pa.float64()),
-            ("elpd_waic", pa.float64()),
-            ("pareto_k", pa.float64()),
-            ("method", pa.string()),
-        ]
-    )
 
 
 def load_class(spec: dict[str, Any]) -> Any:
@@ -245,7 +221,8 @@ def failure(err: BaseException) -> dict[str, Any]:
         f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     )
     kind = "not_applicable" if isinstance(err, NotApplicable) else "failed"
-    text = str(err) if kind == "not_applicable" else f"{type(err).__name__}: {err}{where}"
+    own_words = isinstance(err, NotApplicable | NotInstalled)
+    text = str(err) if own_words else f"{type(err).__name__}: {err}{where}"
     return {"error": kind, "message": text[:2000]}
 
 
@@ -274,13 +251,14 @@ def serve(channel: Channel) -> None:
 def answer(
     session: Session, message: dict[str, Any], blobs: list[bytes]
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Carry out one message: load, describe, fit, predict or loo."""
+    """Carry out one message: load, describe, fit, predict, checks or loo."""
     calls: dict[str, Callable[[], tuple[dict[str, Any], list[bytes]]]] = {
         "load": lambda: (session.load(message["spec"], message.get("instance")), []),
         "describe": lambda: (session.describe(), []),
         "fit": lambda: (session.fit(message["folder"], message["seed"]), []),
         "predict": lambda: _predict(session, message, blobs),
-        "loo": lambda: ({}, [session.loo()]),
+        "checks": lambda: ({}, [session.diagnose("checks")]),
+        "loo": lambda: ({}, [session.diagnose("loo")]),
     }
     return calls[message["call"]]()
 

@@ -128,6 +128,8 @@ def _content(results: PageResults, ranking: pd.DataFrame, title: str | None) -> 
         "unbounded": words.unbounded(ranking),
         "style": style,
         "predictors": [_described(p) for p in described],
+        "missing_diagnostics": words.missing_diagnostics(described),
+        "doubtful": [str(p["name"]) for p in described if p.get("failed_checks")],
         "unranked": words.unranked(ranking),
         "loo": loo_summary(results.loo, ranking, targets).to_dict("records"),
         "note": manifest.get("note"),
@@ -220,7 +222,7 @@ def _described(predictor: Mapping[str, Any]) -> dict[str, Any]:
         "settings_hash": str(predictor.get("settings_hash") or ""),
         "code_hash": str(predictor.get("code_hash") or ""),
         "status": str(predictor.get("status") or "evaluated").replace("_", " "),
-        "loo_error": predictor.get("loo_error"),
+        "failed_checks": [words.failed_check(c) for c in predictor.get("failed_checks") or ()],
         "reason": predictor.get("reason") or "",
     }
 

@@ -313,7 +313,13 @@ def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         for name, n in strays.items()
         if n
     ]
-    lines += [words.loo_error(p) for p in manifest.get("predictors", ()) if p.get("loo_error")]
+    described = manifest.get("predictors", ())
+    lines += [
+        f"{words.clean(predictor['name'])}: its check {words.failed_check(check)}."
+        for predictor in described
+        for check in predictor.get("failed_checks") or ()
+    ]
+    lines += [f"{text}." for text in words.missing_diagnostics(described)]
     note = manifest.get("note")
     lines.append(f"Note: {words.clean(note)}" if note else "")
     return [line for line in lines if line]

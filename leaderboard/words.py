@@ -187,13 +187,49 @@ def unbounded(ranking: pd.DataFrame) -> str:
     )
 
 
-def loo_error(predictor: Mapping[str, Any]) -> str:
-    """Say why a predictor's own leave-one-run-out diagnostic is missing.
+_DIAGNOSTICS = {"checks": "checks of the fit", "loo": "leave-one-run-out"}
+"""What predictors say of themselves, in words."""
+
+
+def missing_diagnostics(predictors: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say which diagnostics predictors offer and could not make; those with one cause together.
 
     Examples
     --------
-    >>> loo_error({"name": "mine", "loo_error": "ValueError: no"})
-    'mine: its own leave-one-run-out failed: ValueError: no.'
+    >>> missing_diagnostics([{"name": "mine", "loo_error": "ValueError: no"}])
+    ['mine: leave-one-run-out could not be made: ValueError: no']
     """
-    name, error = clean(predictor["name"]), clean(predictor["loo_error"])
-    return f"{name}: its own leave-one-run-out failed: {error}."
+    names: dict[str, dict[str, None]] = {}
+    kinds: dict[str, dict[str, None]] = {}
+    for predictor in predictors:
+        for kind, what in _DIAGNOSTICS.items():
+            if error := predictor.get(f"{kind}_error"):
+                text = clean(error).rstrip(".")
+                names.setdefault(text, {})[clean(predictor["name"])] = None
+                kinds.setdefault(text, {})[what] = None
+    return [
+        f"{listing(names[text])}: {listing(kinds[text])} could not be made: {text}"
+        for text in names
+    ]
+
+
+def failed_check(check: Mapping[str, Any]) -> str:
+    """Say in which folds a predictor's check of its own fit failed, and how badly.
+
+    Examples
+    --------
+    >>> failed_check({"check": "r_hat", "failed": 2, "of": 10, "value": 1.31, "limit": 1.05,
+    ...               "offenders": "a on s (1.310)"})
+    'r_hat failed in 2 of 10 folds, at worst 1.31 (limit 1.05): a on s (1.310)'
+    """
+    worst, limit = (number(_float(check[name]), "") for name in ("value", "limit"))
+    text = (
+        f"{clean(check['check'])} failed in {check['failed']} of {count(check['of'], 'fold')}, "
+        f"at worst {worst} (limit {limit})"
+    )
+    return f"{text}: {clean(check['offenders'])}" if check.get("offenders") else text
+
+
+def _float(value: Any) -> float:
+    """Return a number of a manifest, where what is no number is None."""
+    return math.nan if value is None else float(value)

@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 
     from harness.data_splits import SequesteredTestSplit, TrainSplit
 
-__all__ = ["CHECKS", "HibayesCrossed", "HibayesFactor", "HibayesItems"]
-
-CHECKS: tuple[str, ...] = ("r_hat", "ess_bulk", "pareto_k")
-"""What a fit is judged by (`hibayes.hierarchical.checks.judge`)."""
+__all__ = ["HibayesCrossed", "HibayesFactor", "HibayesItems"]
 
 
 class _Hibayes(RunPredictor):
@@ -53,7 +50,6 @@ class _Hibayes(RunPredictor):
         draws: int | None = None,
         rank: int = 6,
         joint: bool = False,
-        fail_on: tuple[str, ...] | str = (),
         **notebook: Any,
     ) -> None:
         super().__init__(**notebook)
@@ -65,34 +61,11 @@ class _Hibayes(RunPredictor):
                 raise UsageError(
                     f"{name}: {setting} must be a whole number from {least} on: {value!r}."
                 )
-        wanted = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
-        for check in wanted:
-            if check not in CHECKS:
-                raise UsageError(f"{name}: fail_on names checks, {', '.join(CHECKS)}: {check!r}.")
-        self.draws, self.rank, self.joint, self.fail_on = draws, rank, bool(joint), wanted
+        self.draws, self.rank, self.joint = draws, rank, bool(joint)
 
     def fit(self, train_split: TrainSplit) -> None:
-        """Fit the model to the train split's bounded runs.
-
-        Raises
-        ------
-        RuntimeError
-            If a check that `fail_on` names fails; the message names the offenders.
-        """
+        """Fit the model to the train split's bounded runs."""
         self._fold = _Fold.of(self, train_split)
-        if not self.fail_on:
-            return
-        table = self.checks(train_split)
-        failed = table[~table["passed"] & table["check"].isin(self.fail_on)]
-        if len(failed):
-            rows = failed[["check", "value", "limit", "offenders"]].itertuples(index=False)
-            raise RuntimeError(
-                "; ".join(
-                    f"check {check} failed: {value:.3f}, limit {limit:g}"
-                    + (f", worst: {offenders}" if offenders else "")
-                    for check, value, limit, offenders in rows
-                )
-            )
 
     def checks(self, train_split: TrainSplit) -> pd.DataFrame:
         """Judge the fit: R-hat and bulk ESS of the cells without a value, Pareto k of the others.
@@ -138,10 +111,12 @@ class _Hibayes(RunPredictor):
         fold = self._fitted(train_split)
         if fold.posterior is None:
             return loo_by_run(np.zeros((100, 0)), [])
-        rows, columns, runs = fold.single_runs()
-        span = np.where(fold.runs.counted, 1.0, fold.runs.span)[runs]
-        density = log_likelihood(fold.posterior, rows, columns) - np.log(span)
-        return loo_by_run(density, [fold.runs.id[r] for r in runs])
+        if fold.left_out is None:
+            rows, columns, runs = fold.single_runs()
+            span = np.where(fold.runs.counted, 1.0, fold.runs.span)[runs]
+            density = log_likelihood(fold.posterior, rows, columns) - np.log(span)
+            fold.left_out = loo_by_run(density, [fold.runs.id[r] for r in runs])
+        return fold.left_out.copy()
 
     def predict(
         self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
@@ -180,6 +155,7 @@ class _Fold:
     groups: dict[str, int] = field(default_factory=dict)  # of columns → number in the grid
     makers: dict[str, int] = field(default_factory=dict)  # organisation → number in the grid
     bounded: Index = field(default_factory=lambda: np.empty(0, np.intp))
+    left_out: pd.DataFrame | None = None  # what `loo` gives, once it was asked for
 
     @classmethod
     def of(cls, settings: _Hibayes, train_split: TrainSplit) -> _Fold:
@@ -356,8 +332,6 @@ class HibayesFactor(_Hibayes):
     joint : bool
         Whether to give draws that belong together over the targets in place of single
         distributions: their order is that of the posterior draws, their margins are the same.
-    fail_on : tuple of str
-        Of r_hat, ess_bulk, pareto_k: checks whose failure is the predictor's own.
     **notebook
         Those of `harness.predictor.Predictor`.
 

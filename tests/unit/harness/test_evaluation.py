@@ -677,7 +677,106 @@ def test_a_loo_that_fails_is_told_and_costs_nothing_else(suite, tmp_path, body, 
     assert scores["Lame"] == scores["global-mean"]
     assert "Lame" not in set(results.loo["predictor"].astype(str))
     text = " ".join(ranking_lines(results.ranking(), results.manifest))
-    assert "Lame: its own leave-one-run-out failed: " in text
+    assert "Lame: leave-one-run-out could not be made: " in text
+
+
+CHECKED = """
+import pandas as pd
+from predictors.global_mean import GlobalMean
+
+class Checked(GlobalMean):
+    def __init__(self, body="late", **notebook):
+        super().__init__(**notebook)
+        self.body = body
+
+    def fit(self, train_split):
+        self.first = "m00" in set(train_split.runs["model"].str[-3:])
+        self.seen = len(train_split.runs)
+
+    def checks(self, train_split):
+        assert self.seen == len(train_split.runs)
+        if self.body == "raises":
+            raise ArithmeticError("nothing to judge")
+        if self.body == "dies":
+            import os
+            os._exit(4)
+        if self.body == "many":
+            return pd.DataFrame({"check": range(100), "value": 1.0, "limit": 1.0, "passed": True,
+                                 "offenders": ""})
+        value = [1.01, 80.0 + self.seen % 2 if self.body == "late" else 400.0]
+        return pd.DataFrame({"check": ["r_hat", "ess"], "value": value, "limit": [1.05, 100.0],
+                             "passed": [True, value[1] > 100], "offenders": ["", "m3 on s1"]})
+"""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checked") / "checked.py"
+    path.write_text(CHECKED)
+    return f"{path}:Checked"
+
+
+def described(results, name):
+    (found,) = [p for p in results.manifest["predictors"] if p["name"].startswith(name)]
+    return found
+
+
+def test_a_predictors_checks_are_kept_and_told_and_cost_it_nothing(suite, checked, tmp_path):
+    results = evaluate(suite, [checked], tmp_path / "out", k=[0, 5])
+    table = results.checks
+    assert list(table.columns) == [*KEY[:5], "check", "value", "limit", "passed", "offenders"]
+    assert table["check"].tolist() == ["r_hat", "ess"] * 2  # of two folds
+    assert set(statuses(results, "Checked")[0]) == {"ok"}
+    (failed,) = described(results, "Checked")["failed_checks"]
+    assert (failed["check"], failed["failed"], failed["of"]) == ("ess", 2, 2)
+    text = " ".join(ranking_lines(results.ranking(), results.manifest))
+    assert "Checked: its check ess failed in 2 of 2 folds, at worst 8" in text
+    assert "(limit 100): m3 on s1." in text
+
+
+@pytest.mark.parametrize("fail_on", ["any", ["ess"], ["r_hat", "ess"]])
+def test_a_check_that_must_be_passed_fails_the_folds_targets(suite, checked, fail_on):
+    results = evaluate(suite, [checked], k=[0, 5], fail_on=fail_on)
+    assert statuses(results, "Checked") == {0: {"failed": 96}, 5: {"failed": 96}}
+    message = results.status.loc[results.status["predictor"] == "Checked", "message"].iloc[0]
+    assert re.fullmatch(r"its check ess failed: 8[01], limit 100; m3 on s1", message)
+    assert statuses(results, "scenario-mean")[0] == {"ok": 96}  # it has no checks
+    row = results.ranking(k=0).set_index("predictor").loc["Checked"]
+    assert not row["ranked"]
+
+
+def test_checks_that_pass_or_are_not_asked_for_fail_nothing(suite, checked):
+    good = f"{checked}(body='good')"
+    results = evaluate(suite, [checked, good], k=0, fail_on=["r_hat"])
+    assert statuses(results, "Checked") == {0: {"ok": 96}}
+    assert statuses(results, "Checked(body='good')") == {0: {"ok": 96}}
+    assert (
+        evaluate(suite, [good], k=0, fail_on="any").manifest["predictors"][1]["failed_checks"] == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "state"),
+    [
+        ("raises", "ArithmeticError: nothing to judge", "ok"),
+        ("many", "at most 50 checks are kept, not 100", "ok"),
+        ("dies", "exited with status 4 in checks", "failed"),
+    ],
+)
+def test_checks_that_cannot_be_made_are_told(suite, checked, body, said, state):
+    spec = f"{checked}(body={body!r})"
+    results = evaluate(suite, [spec], k=0)
+    assert said in described(results, "Checked")["checks_error"]
+    assert len(results.checks) == 0
+    name = f"Checked(body={body!r})"
+    assert statuses(results, name) == {0: {state: 96}}
+    strict = evaluate(suite, [spec], k=0, fail_on="any")
+    assert statuses(strict, name) == {0: {"failed": 96}}
+
+
+def test_a_check_that_nobody_makes_is_said(suite, checked):
+    results = evaluate(suite, [checked], k=0, fail_on="rhat")
+    assert any("no predictor has a check 'rhat'" in note for note in results.manifest["notes"])
 
 
 def test_without_a_folder_results_live_as_long_as_the_object(suite):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.spec import Spec, parse_spec, registered, spec_of, unique_names
+from harness.spec import Spec, expand, parse_spec, registered, spec_of, unique_names
 from predictors.kernel_ridge import KernelRidge
 from suites.errors import UsageError
 
@@ -197,3 +197,20 @@ def test_one_predictor_given_twice_is_evaluated_once_and_namesakes_are_told_apar
 def test_names_tell_settings_apart():
     names = [parse_spec(f"random(random_seed={n})").name for n in (1, 2)]
     assert all(re.fullmatch(r"random\(random_seed=\d\)", name) for name in names)
+
+
+def test_a_class_with_two_names_is_called_by_the_first():
+    from predictors.hibayes_predictors import HibayesFactor
+
+    assert spec_of(HibayesFactor).name == "hibayes"
+    assert parse_spec("HibayesFactor(rank=3)").name == "hibayes(rank=3)"
+    assert parse_spec("hibayes-factor").name == "hibayes-factor"
+
+
+def test_all_has_each_class_once_and_quick_has_no_slow_one():
+    quick, every = expand("quick"), expand("all")
+    assert set(quick) | {"hibayes", "hibayes-items"} == set(every)
+    assert not {"hibayes", "hibayes-factor", "hibayes-items"} & set(quick)
+    assert "hibayes-factor" not in every
+    with pytest.raises(UsageError, match="quick"):
+        parse_spec("quik")

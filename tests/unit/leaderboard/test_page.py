@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 
@@ -209,6 +210,28 @@ def test_loo_stands_beside_the_held_out_log_score_as_a_diagnostic(page):
     assert "never ranked by" in text
     assert "hierarchical" in text
     assert "psis" in text
+
+
+def test_failed_checks_stand_beside_the_predictors_row(make_folder, tmp_path):
+    folder = make_folder()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    failed = {"check": "r_hat", "failed": 2, "of": 10, "value": 1.3, "limit": 1.05}
+    hostile = {**failed, "check": "<b>", "value": None, "offenders": "<i>x</i>"}
+    manifest["predictors"][2] |= {
+        "failed_checks": [{**failed, "offenders": "a on s (1.300)"}, hostile],
+        "checks_error": None,
+        "loo_error": "it needs more draws",
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    page = Page(build(Results.load(folder), tmp_path / "site").read_text(encoding="utf-8"))
+    assert page.faults == []
+    marked = [e["text"] for e in page.all("th", class_="name") if "check of its fit" in e["text"]]
+    assert len(marked) == 2  # one row at each k
+    assert all("hierarchical" in text for text in marked)
+    text = page.all("section", id="predictors")[0]["text"]
+    assert "r_hat failed in 2 of 10 folds, at worst 1.3 (limit 1.05): a on s (1.300)" in text
+    assert "<b> failed in 2 of 10 folds, at worst – (limit 1.05): <i>x</i>" in text
+    assert "leave-one-run-out could not be made: it needs more draws" in text
 
 
 def test_the_csv_is_the_ranking(results, tmp_path):

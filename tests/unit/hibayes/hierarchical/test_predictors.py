@@ -1,5 +1,7 @@
 """The predictors: from splits to predictions."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,10 +204,9 @@ def test_metrics_without_bounds_get_the_scenario_mean(splits):
 
 
 def test_settings_are_checked():
-    for wrong in ({"draws": 3}, {"rank": 0}, {"rank": True}, {"fail_on": "speed"}):
+    for wrong in ({"draws": 3}, {"rank": 0}, {"rank": True}):
         with pytest.raises(UsageError):
             HibayesFactor(**wrong)
-    assert HibayesFactor(fail_on="r_hat").fail_on == ("r_hat",)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -233,14 +234,17 @@ def test_a_rerun_has_no_run_left_out(splits):
     assert len(predictor.loo(twice)) == len(train.runs) - 1
 
 
-def test_a_failed_check_that_is_asked_for_is_the_predictors_failure(splits, monkeypatch):
+def test_a_failed_check_names_its_offenders(splits, monkeypatch):
     pytest.importorskip("arviz")
-    train, test, _ = splits()
+    train, _, _ = splits()
     monkeypatch.setattr("hibayes.hierarchical.checks.MAX_R_HAT", 0.5)
     monkeypatch.setattr("hibayes.hierarchical.checks.MIN_ESS", 0.0)
-    answers(HibayesCrossed(draws=25, fail_on="ess_bulk"), train, test)
-    with pytest.raises(RuntimeError, match=r"check r_hat failed: .*, worst: o\d/m\d on "):
-        HibayesCrossed(draws=25, fail_on="r_hat").fit(train)
+    predictor = HibayesCrossed(draws=25)
+    predictor.fit(train)
+    table = predictor.checks(train).set_index("check")
+    assert not table.loc["r_hat", "passed"]
+    assert re.match(r"o\d/m\d on ", table.loc["r_hat", "offenders"])
+    assert table.loc["ess_bulk", "passed"]
 
 
 def test_without_arviz_it_predicts_and_says_what_is_missing(splits, monkeypatch):
