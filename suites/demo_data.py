@@ -12,7 +12,7 @@ from pathlib import Path
 
 from suites.errors import UsageError, unknown_name
 
-SIZES = {"helm-standin": "150 MB", "inspect-standin": "20 MB"}
+SIZES = {"helm-standin": "150 MB", "inspect-standin": "20 MB", "judge-standin": "2 MB"}
 
 
 def cache_dir() -> Path:
@@ -31,13 +31,13 @@ def unpack(name: str) -> Path:
     Parameters
     ----------
     name : str
-        ``helm-standin`` or ``inspect-standin``.
+        ``helm-standin``, ``inspect-standin`` or ``judge-standin``.
 
     Returns
     -------
     Path
-        The folder that holds what is in the archive (``benchmark_output`` of HELM, or
-        ``inspect-standin`` with its ``logs``), named after the archive's content.
+        The folder that holds what is in the archive (``benchmark_output`` of HELM, or a folder
+        of the archive's name with its ``logs``), named after the archive's content.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from suites.reader import Reader, ReadOptions, RunDescription
 from suites.selection import Selection
 from suites.suite import Suite
 
-_DEMO_LOGS = "inspect"
+_DEMO_LOGS = {"inspect": "inspect-standin", "judges": "judge-standin"}
 
 ERROR_POLICIES: tuple[str, ...] = ("as-logged", "exclude", "incorrect")
 
@@ -40,7 +40,8 @@ def read(
     ----------
     *sources : str, path, HelmOutputs, HelmSuite, HelmRuns, HelmRun, InspectRuns, or lists of these
         Folders, files, globs, URLs, or a text file that lists such (``.txt``); ``"demo"``,
-        ``"demo/<suite>"`` and ``"demo/inspect"`` are the sets that come with the package.
+        ``"demo/<suite>"``, ``"demo/inspect"`` and ``"demo/judges"`` are the sets that come with
+        the package.
     select : Selection, optional
         Which runs and which number of each; by default the main metric of every run.
     strict : bool
@@ -146,10 +147,11 @@ def demo_path(source: str) -> str:
     name, _, suite = source.partition("/")
     if name != "demo" or os.path.exists(source):
         return source
-    if suite == _DEMO_LOGS:
+    if suite in _DEMO_LOGS:
         from suites.demo_data import unpack
 
-        return str(unpack("inspect-standin") / "inspect-standin" / "logs")
+        archive = _DEMO_LOGS[suite]
+        return str(unpack(archive) / archive / "logs")
     from suites.helm.objects import HelmOutputs
 
     outputs = HelmOutputs.demo()
@@ -158,7 +160,7 @@ def demo_path(source: str) -> str:
     for candidate in outputs.suites():
         if candidate.name == suite:
             return str(candidate.path)
-    raise unknown_name("demo suite", suite, [*(s.name for s in outputs.suites()), _DEMO_LOGS])
+    raise unknown_name("demo suite", suite, [*(s.name for s in outputs.suites()), *_DEMO_LOGS])
 
 
 def _detect(

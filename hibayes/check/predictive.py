@@ -187,8 +187,8 @@ def posterior_predictive_plot(
 
 
 _NO_TOTAL = (
-    "plot_proportion needs 'n_total' in features, and there is none: counts are plotted instead. "
-    "For outcomes that are no counts leave plot_proportion out"
+    "plot_proportion needs 'n_total' in features, and there is none: the outcomes are plotted as "
+    "they are. For outcomes that are no counts leave plot_proportion out"
 )
 
 

@@ -109,11 +109,35 @@ def _predict(state: Any, options: dict[str, Any], *, seed: int) -> dict[str, Any
     from hibayes.model.labelling import plain_features
 
     try:
-        predictive = Predictive(state.model, **options)
+        predictive = Predictive(_over_rows(state), **options)
     except TypeError as err:
         raise UsageError(f"predictive_kwargs: {err}") from err
     found = predictive(jax.random.PRNGKey(seed), plain_features(state.prior_features))
     return {name: np.asarray(values) for name, values in found.items()}
+
+
+def _over_rows(state: Any) -> Any:
+    """Give the model, with an outcome for every row where it would predict a single one.
+
+    Without effects a model's outcomes are alike: nothing but the observations, which it is not
+    given here, tells how many there are.
+    """
+    import jax.numpy as jnp
+    from numpyro.primitives import Messenger
+
+    shape = jnp.shape(state.features["obs"]) if "obs" in (state.features or {}) else ()
+
+    class Rows(Messenger):
+        def process_message(self, msg: dict[str, Any]) -> None:
+            alone = msg["type"] == "sample" and msg["name"] == "obs" and msg["value"] is None
+            if alone and msg["fn"].shape() == ():
+                msg["fn"] = msg["fn"].expand(shape)
+
+    def program(features: Any) -> None:
+        with Rows():
+            state.model(features)
+
+    return program
 
 
 def _keep(state: Any, group: str, drawn: Mapping[str, np.ndarray[Any, Any]]) -> None:

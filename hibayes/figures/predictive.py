@@ -39,6 +39,7 @@ KNOWN = (
 KINDS = ("kde", "hist", "cumulative", "scatter")
 
 _MOST_VALUES = 60  # whole numbers that are shown one by one
+_MOST_TICKS = 27  # and that have a tick each
 
 
 def predictive(
@@ -88,7 +89,8 @@ def predictive(
     axis = axes[0, 0]
     whole, grid = _whole(draws, seen)
     curve = _curve(kind, whole, grid, limits, draws)
-    drawn = "steps-mid" if whole and kind != "cumulative" else "default"
+    apart = whole and kind != "cumulative"
+    drawn = "steps-mid" if apart else "default"
     colour = (chosen["colors"] or [PREDICTED])[0]
     n_lines = min(int(chosen["num_pp_samples"] or 0), len(draws))
     if draws.shape[1] > 1 and n_lines:
@@ -96,8 +98,8 @@ def predictive(
         alpha = chosen["alpha"] or max(0.15, min(0.6, 12 / n_lines))
         for place, at in enumerate(np.sort(rng.choice(len(draws), n_lines, replace=False))):
             label = f"{n_lines} of {len(draws)} {source} draws" if place == 0 else None
-            x, y = curve(draws[at])
-            axis.plot(x, y, color=colour, alpha=alpha, linewidth=0.8, drawstyle=drawn, label=label)
+            x, y = _levels(*curve(draws[at])) if apart else curve(draws[at])
+            axis.plot(x, y, color=colour, alpha=alpha, linewidth=0.8, label=label)
     if chosen["mean"] or draws.shape[1] == 1:
         x, y = curve(draws.ravel())
         named = f"all {source} draws together"
@@ -108,6 +110,8 @@ def predictive(
     _labels(axis, kind, whole, title, xlabel, chosen)
     if limits == (0.0, 1.0):
         axis.set_xlim(-0.02, 1.02)
+    if whole and len(grid) <= _MOST_TICKS:
+        axis.set_xticks(grid[1:-1])
     return figure
 
 
@@ -166,6 +170,15 @@ def _curve(
     # one width for all: a draw whose rows happen to lie close is no spike
     width = bandwidth(draws[np.isfinite(draws)], draws.shape[1] if draws.shape[1] > 1 else None)
     return lambda values: density(values, limits, width)
+
+
+def _levels(grid: Array, shares: Array) -> Curve:
+    """Give each whole number's share as a level of its own.
+
+    The sides of steps coincide in all draws, and would stand out as if they were data.
+    """
+    ends = np.column_stack([grid - 0.5, grid + 0.5, np.full(len(grid), np.nan)])[1:-1]
+    return ends.ravel(), np.repeat(shares[1:-1], 3)
 
 
 def _shares(values: Array, edges: Array) -> Array:

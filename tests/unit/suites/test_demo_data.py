@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+import suites
 from suites.demo_data import cache_dir, unpack
 from suites.errors import UsageError
 from suites.helm.objects import HelmOutputs
@@ -99,9 +100,23 @@ def inspect_demo() -> Path:
 
 
 @pytest.fixture(scope="module")
+def judge_demo() -> Path:
+    return unpack("judge-standin") / "judge-standin"
+
+
+@pytest.fixture(scope="module")
 def logs(inspect_demo) -> dict[str, dict[str, bytes]]:
+    return _logs(inspect_demo)
+
+
+@pytest.fixture(scope="module")
+def judge_logs(judge_demo) -> dict[str, dict[str, bytes]]:
+    return _logs(judge_demo)
+
+
+def _logs(folder: Path) -> dict[str, dict[str, bytes]]:
     """Give the inflated members of every log; read here by hand, so that a reader is not needed."""
-    return {path.name: dict(_members(path)) for path in sorted((inspect_demo / "logs").iterdir())}
+    return {path.name: dict(_members(path)) for path in sorted((folder / "logs").iterdir())}
 
 
 def _members(path: Path):
@@ -183,10 +198,75 @@ def _chance(truth: dict, model: str, name: str, item: str) -> float:
     return scenario["floor"] + (1 - scenario["floor"]) * q
 
 
-def test_no_log_of_the_inspect_demo_tells_of_the_machine_it_was_made_on(logs):
+def test_no_log_of_the_inspect_demos_tells_of_the_machine_it_was_made_on(logs, judge_logs):
     folder = re.compile(
         rb"(?<![0-9A-Za-z.])/(?:root|home|work|tmp|usr|opt|mnt|Users)(?![0-9A-Za-z])"
     )
-    for name, members in logs.items():
+    for name, members in [*logs.items(), *judge_logs.items()]:
         for member, data in members.items():
             assert not folder.search(data), f"{name}: {member}"
+
+
+def test_the_judge_demo_is_small_and_unpacked_once(judge_demo):
+    assert judge_demo.parent.name.startswith("judge-demo-")
+    assert unpack("judge-standin") == judge_demo.parent
+    archive = Path(__file__).parents[3] / "suites" / "demo" / "judge-standin.tar.zst"
+    assert archive.stat().st_size < 100_000
+
+
+def test_the_judge_demo_is_a_grid_of_graders_models_and_items(judge_demo, judge_logs, logs):
+    truth = json.loads((judge_demo / "truth.json").read_text())
+    cells = Counter()
+    for members in judge_logs.values():
+        header = json.loads(members["header.json"])
+        assert header["status"] == "success"
+        for row in json.loads(members["summaries.json"]):
+            told = row["metadata"]
+            assert told["grader"] == header["eval"]["task_args"]["grader"]
+            assert told["grader_type"] == truth["grader_type"][told["grader"]]
+            assert told["LLM"] == header["eval"]["model"].split("/")[1]
+            assert told["item"] == row["id"]
+            cells[told["grader"], told["LLM"]] += 1
+    assert cells == {(g, m): 30 for g in truth["grader"] for m in truth["LLM"]}
+    assert sorted(truth["grader_type"].values()) == ["human", "model", "model"]
+    ids = [
+        {json.loads(members["header.json"])["eval"]["task_id"] for members in some.values()}
+        for some in (logs, judge_logs)
+    ]
+    assert ids[0].isdisjoint(ids[1])  # else one log would pass for another try of the other
+
+
+def test_points_of_the_judge_demo_come_from_its_truth(judge_demo, judge_logs):
+    truth = json.loads((judge_demo / "truth.json").read_text())
+    points, off = Counter(), Counter()
+    for members in judge_logs.values():
+        for row in json.loads(members["summaries.json"]):
+            value, told = row["scores"]["judge"]["value"], row["metadata"]
+            mass = _chances(truth, told["grader"], told["LLM"], str(told["item"]))
+            mean = sum(k * p for k, p in enumerate(mass))
+            points[value] += 1
+            for key in ("all", told["grader"], told["LLM"], told["grader"] == told["LLM"]):
+                off[key] += value - mean
+                off[key, "variance"] += sum((k - mean) ** 2 * p for k, p in enumerate(mass))
+    assert sorted(points) == list(range(11))  # whole numbers, all of them
+    for key in ("all", True, *truth["grader"], *truth["LLM"]):
+        assert abs(off[key]) < 3 * math.sqrt(off[key, "variance"]), key
+
+
+def _chances(truth: dict, grader: str, llm: str, item: str) -> list[float]:
+    eta = truth["location"] + truth["grader"][grader] + truth["LLM"][llm] + truth["item"][item]
+    eta += truth["self_preference"] * (grader == llm)
+    more = [1 / (1 + math.exp(cut - eta)) for cut in truth["cutpoints"]]
+    return [a - b for a, b in zip([1, *more], [*more, 0], strict=True)]
+
+
+def test_the_judge_demo_is_a_source_like_the_others(judge_demo):
+    suite = suites.read("demo/judges")
+    assert (len(suite), suite.runs["model"].nunique(), len(suite.problems)) == (12, 4, 0)
+    assert set(suite.runs["metric"]) == {"judge"}
+    assert set(suite.runs["n"]) == {30}
+    assert suites.read(judge_demo / "logs").runs["name"].tolist() == suite.runs["name"].tolist()
+    with pytest.raises(UsageError, match="did you mean 'judges'"):
+        suites.read("demo/judge")
+    both = suites.read("demo/judges", "demo/inspect")
+    assert len(both) == 12 + len(suites.read("demo/inspect"))

@@ -91,6 +91,19 @@ def test_effects_can_be_taken_out():
         assert least < gap < most
 
 
+def test_a_model_without_effects_predicts_an_outcome_for_every_row():
+    from hibayes.check.simulation import posterior_predictions
+    from hibayes.model import ordered_logistic_model
+
+    model = ordinal()
+    model.model = ordered_logistic_model(num_classes=5)
+    check.prior_predictive_check(num_samples=6)(model)
+    prior = np.asarray(bridge.dataset(model.inference_data, "prior_predictive")["obs"])
+    assert prior.shape == (1, 6, 180)
+    assert len(np.unique(prior[0, 0])) > 1
+    assert posterior_predictions(model, 9)["obs"].shape == (9, 180)
+
+
 def test_options_of_numpyro_are_honoured_and_unknown_ones_named():
     model = binomial()
     check.prior_predictive_check(predictive_kwargs={"num_samples": 3, "parallel": True})(model)
@@ -147,6 +160,21 @@ def test_every_kind_can_be_drawn_again_and_again(kind, made, quick):
     heights = lines(model.diagnostics["posterior_predictive_plot"])["observed"].get_ydata()
     assert np.isfinite(heights).all()
     assert heights.max() > 0
+
+
+def test_whole_numbers_have_a_tick_each_and_every_draw_a_level_at_each(quick):
+    model = ordinal()
+    check.posterior_predictive_plot(interactive=False, plot_kwargs={"num_pp_samples": 7})(model)
+    (axis,) = model.diagnostic("posterior_predictive_plot").axes
+    assert axis.get_xticks().tolist() == [0, 1, 2, 3, 4]
+    drawn = [line for line in axis.lines if line.get_linewidth() < 1]
+    assert len(drawn) == 7
+    for line in drawn:
+        ends = np.column_stack([line.get_xdata(), line.get_ydata()]).reshape(5, 3, 2)
+        np.testing.assert_array_equal(ends[:, 0, 0], np.arange(5) - 0.5)
+        np.testing.assert_array_equal(ends[:, 1, 0], np.arange(5) + 0.5)
+        assert np.isnan(ends[:, 2, 0]).all()  # nothing joins the levels
+        assert ends[:, 0, 1].sum() == pytest.approx(1)
 
 
 def test_shares_of_categories_are_those_of_the_data(quick):
