@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from hibayes.model_state import ModelAnalysisState, without_observations
+from hibayes.model_state import ModelAnalysisState
+from hibayes.named_features import NamedFeatures
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ __all__ = ["AnalysisState", "ModelAnalysisState"]
 logger = logging.getLogger("hibayes")
 
 _LONGEST_NAME = 100
+_LONGEST_WORD = 20
 
 
-class AnalysisState:
+class AnalysisState(NamedFeatures):
     """Everything an analysis has found so far.
 
     Parameters
@@ -74,12 +76,9 @@ class AnalysisState:
         logs: dict[str, list[str]] | None = None,
         display_stats: dict[str, Any] | None = None,
     ) -> None:
+        super().__init__(features, test_features, coords, dims)
         self.data = data
         self.processed_data = processed_data
-        self.features = features if features is not None else {}
-        self.test_features = test_features if test_features is not None else {}
-        self.coords = coords
-        self.dims = dims
         self.models: list[ModelAnalysisState] = list(models or [])
         self.logs: dict[str, list[str]] = logs if logs is not None else {}
         self.display_stats: dict[str, Any] = display_stats if display_stats is not None else {}
@@ -96,32 +95,6 @@ class AnalysisState:
     def communicate(self) -> dict[str, Any]:
         """The figures and tables, by name."""
         return self._communicate
-
-    @property
-    def prior_features(self) -> dict[str, Any]:
-        """The features without observations: those of prior and posterior predictions."""
-        return without_observations(self.features)
-
-    @property
-    def prior_test_features(self) -> dict[str, Any]:
-        """The test features without observations."""
-        return without_observations(self.test_features)
-
-    def feature(self, name: str) -> Any:
-        """Give a feature; None if there is none of the name."""
-        return self.features.get(name)
-
-    def test_feature(self, name: str) -> Any:
-        """Give a test feature; None if there is none of the name."""
-        return self.test_features.get(name)
-
-    def coord(self, name: str) -> Any:
-        """Give a dimension's labels; None if there are none."""
-        return (self.coords or {}).get(name)
-
-    def dim(self, name: str) -> Any:
-        """Give a variable's dimensions; None if there are none."""
-        return (self.dims or {}).get(name)
 
     def communicate_item(self, name: str) -> Any:
         """Give a figure or table; None if there is none of the name."""
@@ -262,9 +235,17 @@ class AnalysisState:
         """Cut a name to what file systems bear, and make it one that is not taken."""
         if len(name) > _LONGEST_NAME:
             logger.warning("The name %s is cut to %d characters.", name, _LONGEST_NAME)
-            name = name[:_LONGEST_NAME]
+            name = _cut(name)
         free, suffix = name, 0
         while free in self._communicate:
             suffix += 1
             free = f"{name}_{suffix}"
         return free
+
+
+def _cut(name: str) -> str:
+    """Cut a name before its last word, which says what is shown: ``_trace``, ``_forest``."""
+    word = name[name.rfind("_") :] if "_" in name else ""
+    if len(word) > _LONGEST_WORD:
+        word = ""
+    return name[: _LONGEST_NAME - len(word)] + word

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hibayes.load.utils import check_mixed_types
 from hibayes.storage.frames import exactly
 from suites.errors import UsageError
 
@@ -30,6 +31,8 @@ def load_extracted_data(file_paths: Sequence[str | Path]) -> pd.DataFrame:
     ------
     UsageError
         A ValueError: for a file of another kind, one that cannot be read, and none at all.
+    MixedTypes
+        A UsageError too: if a column holds values of several types, in one file or between them.
     """
     import pandas as pd
 
@@ -43,7 +46,7 @@ def load_extracted_data(file_paths: Sequence[str | Path]) -> pd.DataFrame:
             )
         try:
             if kind == ".csv":
-                frames.append(pd.read_csv(path, **exactly()))
+                frames.append(pd.read_csv(path, low_memory=False, **exactly()))
             elif kind == ".parquet":
                 frames.append(pd.read_parquet(path))
             else:
@@ -54,6 +57,7 @@ def load_extracted_data(file_paths: Sequence[str | Path]) -> pd.DataFrame:
     if not frames:
         raise UsageError("No data files were loaded from extracted_data paths.")
     data = pd.concat(frames, ignore_index=True)
+    check_mixed_types(data)
     logger.info("Combined data: %s rows, columns %s", len(data), list(data.columns))
     return data
 

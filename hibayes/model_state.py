@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from hibayes.named_features import NamedFeatures
 from hibayes.registry import registry_info
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ModelAnalysisState", "without_observations"]
+__all__ = ["ModelAnalysisState"]
 
 
-class ModelAnalysisState:
+class ModelAnalysisState(NamedFeatures):
     """A model that is to be fitted or has been, with all that is known of the fit.
 
     Parameters
@@ -56,16 +57,13 @@ class ModelAnalysisState:
         diagnostics: dict[str, Any] | None = None,
         is_fitted: bool = False,
     ) -> None:
+        super().__init__(features, test_features, coords, dims)
         self._model = model
         self._inference_data = inference_data
         self._questions: list[str] = []
         self._restored_figures: dict[str, Any] = {}
         self.model_config = model_config
         self.platform_config = platform_config
-        self.features = features if features is not None else {}
-        self.test_features = test_features if test_features is not None else {}
-        self.coords = coords
-        self.dims = dims
         self.diagnostics = diagnostics if diagnostics is not None else {}
         self.is_fitted = is_fitted
         self.checks: list[dict[str, Any]] = []
@@ -122,32 +120,6 @@ class ModelAnalysisState:
         """The inverse link that plots apply to parameters."""
         return getattr(self.model_config, "link_function", None)
 
-    @property
-    def prior_features(self) -> dict[str, Any]:
-        """The features without observations: those of prior and posterior predictions."""
-        return without_observations(self.features)
-
-    @property
-    def prior_test_features(self) -> dict[str, Any]:
-        """The test features without observations."""
-        return without_observations(self.test_features)
-
-    def feature(self, name: str) -> Any:
-        """Give a feature; None if there is none of the name."""
-        return self.features.get(name)
-
-    def test_feature(self, name: str) -> Any:
-        """Give a test feature; None if there is none of the name."""
-        return self.test_features.get(name)
-
-    def coord(self, name: str) -> Any:
-        """Give a dimension's labels; None if there are none."""
-        return (self.coords or {}).get(name)
-
-    def dim(self, name: str) -> Any:
-        """Give a variable's dimensions; None if there are none."""
-        return (self.dims or {}).get(name)
-
     def add_diagnostic(self, name: str, value: Any) -> None:
         """Keep what a checker found."""
         self.diagnostics[name] = value
@@ -201,14 +173,3 @@ class ModelAnalysisState:
             labels = [str(label) for label in summary.index]
             summary = summary[[label.split("[", 1)[0] in wanted for label in labels]]
         return summary.round(round_to) if round_to is not None else summary.copy()
-
-
-def without_observations(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the features whose names do not hold ``obs``, and ``obs`` as None.
-
-    Examples
-    --------
-    >>> without_observations({"obs": [1], "num_group": 2, "obs_sd": 3})
-    {'num_group': 2, 'obs': None}
-    """
-    return {name: value for name, value in features.items() if "obs" not in name} | {"obs": None}

@@ -162,16 +162,38 @@ class Elpd:
         """Give the sums as a table of one column, named as the scale: what a CSV shows."""
         import pandas as pd
 
-        rows = {
-            f"elpd_{self.kind}": self.value,
-            "se": abs(SCALES[self.scale]) * self.se,
-            f"p_{self.kind}": self.p,
-            "n_samples": self.n_draws,
-            "n_data_points": self.n_points,
-            "warning": self.warning,
-            "scale": self.scale,
-        }
+        se = abs(SCALES[self.scale]) * self.se
+        values = (self.value, se, self.p, self.n_draws, self.n_points, self.warning, self.scale)
+        rows = dict(zip(self.rows(self.kind), values, strict=True))
         return pd.DataFrame({"value": pd.Series(rows, dtype=object)})
+
+    @staticmethod
+    def rows(kind: str) -> tuple[str, ...]:
+        """Name the rows of `to_frame`, as ArviZ names them."""
+        sums = (f"elpd_{kind}", "se", f"p_{kind}")
+        return (*sums, "n_samples", "n_data_points", "warning", "scale")
+
+    @classmethod
+    def from_frame(cls, kind: str, table: pd.DataFrame) -> Elpd:
+        """Read what `to_frame` gave, or ArviZ's own table of a result: the sums alone.
+
+        Examples
+        --------
+        >>> found = Elpd("loo", elpd=-100.0, se=5.0, p=3.0, n_points=50, n_draws=400)
+        >>> Elpd.from_frame("loo", found.to_frame()) == found
+        True
+        """
+        rows = table.iloc[:, 0]
+        scale = check_scale(str(rows.get("scale", "log")))
+        return cls(
+            kind=kind,
+            elpd=float(rows[f"elpd_{kind}"]) / SCALES[scale],
+            se=float(rows["se"]) / abs(SCALES[scale]),
+            p=float(rows[f"p_{kind}"]),
+            n_points=int(float(rows["n_data_points"])),
+            n_draws=int(float(rows["n_samples"])),
+            scale=scale,
+        )
 
     def __str__(self) -> str:
         """Say it in one line."""

@@ -73,22 +73,12 @@ def of_samples(rows: Sequence[LogRow], views: Sequence[SampleView]) -> dict[str,
         "choices": [_joined(row.choices) for row in rows],
         "target": [_joined(row.target) for row in rows],
     }
-    for i, row in enumerate(rows):
-        metadata = row.metadata
-        if metadata is None:
-            metadata = views[i].metadata
-        if metadata:
-            for key, value in metadata.items():
-                _put(columns, f"metadata_{key}", i, value, len(rows))
-        for scorer, score in (row.scores or {}).items():
-            if score is None:
-                continue
-            value = score.value
-            if isinstance(value, dict | list):
-                for leaf, inner in leaves(scorer, value):
-                    _put(columns, f"score_{column_of(leaf)}", i, inner, len(rows))
-            else:
-                _put(columns, f"score_{scorer}", i, value, len(rows))
+    metadata = [
+        view.metadata if row.metadata is None else row.metadata
+        for row, view in zip(rows, views, strict=True)
+    ]
+    columns |= _by_key("metadata", metadata)
+    columns |= _by_key("score", [_scores(row) for row in rows])
     columns |= {
         "model_usage": [_json(row.model_usage) if row.model_usage else None for row in rows],
         "total_tokens": [_tokens(row.model_usage) for row in rows],
@@ -106,11 +96,30 @@ def of_samples(rows: Sequence[LogRow], views: Sequence[SampleView]) -> dict[str,
     return columns
 
 
-def _put(columns: dict[str, list[Any]], name: str, place: int, value: Any, length: int) -> None:
-    column = columns.get(name)
-    if column is None:
-        column = columns[name] = [None] * length
-    column[place] = _json(value) if type(value) in (dict, list) else value
+def _by_key(prefix: str, found: Sequence[Mapping[str, Any] | None]) -> dict[str, list[Any]]:
+    """Give a column ``<prefix>_<key>`` for each key; what is nested as JSON."""
+    keys = dict.fromkeys(key for each in found if each for key in each)
+    columns = {}
+    for key in keys:
+        values = [each.get(key) if each else None for each in found]
+        if not {dict, list}.isdisjoint(map(type, values)):
+            values = [_json(v) if type(v) in (dict, list) else v for v in values]
+        columns[f"{prefix}_{key}"] = values
+    return columns
+
+
+def _scores(row: LogRow) -> dict[str, Any]:
+    """Give each scorer's value, or those of its keys and positions."""
+    found: dict[str, Any] = {}
+    for scorer, score in (row.scores or {}).items():
+        if score is None:
+            continue
+        value = score.value
+        if isinstance(value, dict | list):
+            found |= {column_of(leaf): inner for leaf, inner in leaves(scorer, value)}
+        else:
+            found[scorer] = value
+    return found
 
 
 def _json(value: Any) -> str | None:
@@ -128,7 +137,8 @@ def _tokens(usage: Any) -> int | None:
         return None
     total = 0
     for each in usage.values():
-        total += whole(mapping(each).get("total_tokens")) or 0
+        if isinstance(each, dict):
+            total += whole(each.get("total_tokens")) or 0
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from hibayes.configuration import Section, choices, import_paths
@@ -21,6 +21,8 @@ class ExtractorConfig(Section):
     enabled_extractors : list of Extractor
         In the order in which they are applied; later ones win. None gives the default,
         ``base_extractor``; an empty list gives none.
+    path : list of str
+        Files with extractors of one's own, imported first.
 
     Examples
     --------
@@ -31,6 +33,7 @@ class ExtractorConfig(Section):
     """
 
     enabled_extractors: list[Extractor] | None = None
+    path: list[str] = field(default_factory=list)
 
     allowed: ClassVar[tuple[str, ...]] = ("path", "enabled", "extractors")
 
@@ -40,13 +43,13 @@ class ExtractorConfig(Section):
 
     @classmethod
     def _from(cls, config: dict[str, Any], where: str) -> Self:
-        import_paths(config.get("path"), f"{where}.path" if where else "path")
+        path = import_paths(config.get("path"), f"{where}.path" if where else "path")
         key = "enabled" if config.get("enabled") is not None else "extractors"
         listed = config.get(key)
         if listed is None:
-            return cls(None)
+            return cls(path=path)
         at = f"{where}.{key}" if where else key
-        return cls([choice.build() for choice in choices("extractor", listed, at)])
+        return cls([choice.build() for choice in choices("extractor", listed, at)], path)
 
 
 def default_extractors() -> list[Extractor]:

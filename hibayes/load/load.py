@@ -23,6 +23,7 @@ from suites.errors import UsageError, unknown_name
 from suites.inspect.errors import LogError
 from suites.inspect.log import Log
 from suites.inspect.values import leaves
+from suites.memory import no_garbage_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,8 @@ class _Loading:
         """Read the samples of all logs."""
         task = _Progress(self.display, len(logs))
         for log in logs:
-            self._log(log)
+            with no_garbage_collection():
+                self._log(log)
             task.advance()
         wanted = self.config.scorer
         if wanted is not None and logs and wanted not in self.scorers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from hibayes.configuration import Section, choices, import_paths
@@ -19,6 +19,8 @@ class ProcessConfig(Section):
     enabled_processors : list of DataProcessor
         None gives the defaults, ``extract_observed_feature`` and ``extract_features``; an empty
         list gives none.
+    path : list of str
+        Files with processors of one's own, imported first.
 
     Examples
     --------
@@ -31,6 +33,7 @@ class ProcessConfig(Section):
     """
 
     enabled_processors: list[DataProcessor] | None = None
+    path: list[str] = field(default_factory=list)
 
     DEFAULT_PROCESS: ClassVar[list[str]] = ["extract_observed_feature", "extract_features"]
     allowed: ClassVar[tuple[str, ...]] = ("path", "processors")
@@ -43,12 +46,12 @@ class ProcessConfig(Section):
 
     @classmethod
     def _from(cls, config: dict[str, Any], where: str) -> Self:
-        import_paths(config.get("path"), f"{where}.path" if where else "path")
+        path = import_paths(config.get("path"), f"{where}.path" if where else "path")
         listed = config.get("processors")
         if listed is None:
-            return cls(None)
+            return cls(path=path)
         at = f"{where}.processors" if where else "processors"
-        return cls([choice.build() for choice in choices("processor", listed, at)])
+        return cls([choice.build() for choice in choices("processor", listed, at)], path)
 
     def use_columns(self, columns: Columns | None) -> None:
         """Let processors that are told no columns take those that the models name.

@@ -2,6 +2,7 @@
 
 from hibayes.process._process import Coords, Dims, Features
 from hibayes.process.features import extract_features, extract_predictors_deprecated
+from hibayes.process.item_kernels import item_kernels
 from hibayes.process.observed import extract_features_deprecated, extract_observed_feature
 from hibayes.process.rows import (
     add_categorical_column,
@@ -22,6 +23,7 @@ __all__ = [
     "extract_observed_feature",
     "extract_predictors_deprecated",
     "groupby",
+    "item_kernels",
     "map_columns",
     "merge_scout_results",
 ]

@@ -19,13 +19,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from hibayes.storage.folder import Folder, read_manifest, write_json
-from hibayes.storage.loading import StateNotFound, load_state
-from hibayes.storage.results import answer, pending, results
+from hibayes.storage.loading import StateNotFound, load_state, read_json
+from hibayes.storage.results import answer, answered, pending, results
 from hibayes.storage.saving import model_record, save_state
 
 __all__ = ["StateNotFound", "approve", "load_state", "model_record", "save_state", "waiting"]
@@ -55,8 +54,16 @@ def approve(path: Path, name: str, accepted: bool = True) -> dict[str, Any]:
     """
     found = _results(path)
     manifest = read_manifest(path) or {}
-    record = answer(found["models"], name, accepted)
+    asked, record = answer(found["models"], name, accepted)
+    diagnostics = f"{manifest['models'][asked]}/diagnostics/diagnostics.json"
     with Folder(path) as folder:
+        held = read_json(path / diagnostics, {})
+        verdict = held.get(f"{record['checker']}_verdict")
+        if isinstance(verdict, dict):
+            verdict |= answered(accepted)
+            if isinstance(verdict.get("approval"), dict):
+                verdict["approval"]["answer"] = accepted
+            folder.write(diagnostics, write_json(held))
         for model in found["models"]:
             checks = f"{manifest['models'][model['model']]}/checks.json"
             folder.write(checks, write_json(model["checks"]))
@@ -78,5 +85,5 @@ def waiting(path: Path) -> list[dict[str, Any]]:
 def _results(path: Path) -> dict[str, Any]:
     if read_manifest(path) is None:
         raise StateNotFound(f"{path} holds no analysis state: it has no manifest.json.")
-    found: dict[str, Any] = json.loads((path / "results.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(path / "results.json", {})
     return found

@@ -20,7 +20,7 @@ from suites.errors import UsageError
 if TYPE_CHECKING:
     from hibayes.analysis_state import AnalysisState, ModelAnalysisState
 
-__all__ = ["StateNotFound", "StoredModel", "StoredPosterior", "load_state"]
+__all__ = ["StateNotFound", "StoredModel", "StoredPosterior", "load_state", "read_json"]
 
 logger = logging.getLogger("hibayes")
 
@@ -50,10 +50,10 @@ def load_state(kind: type[Any], path: Path) -> Any:
         processed_data=read_frame(processed) if processed.is_file() else None,
         **_read_arguments(path),
         logs=_read_logs(path),
-        display_stats=_read_json(path / "display_stats.json", {}),
+        display_stats=read_json(path / "display_stats.json", {}),
     )
-    state.configuration = _read_json(path / "configuration.json", None)
-    state.communications = _read_json(path / "results.json", {}).get("communicate", [])
+    state.configuration = read_json(path / "configuration.json", None)
+    state.communications = read_json(path / "results.json", {}).get("communicate", [])
     state._restored_records = len(state.communications)
     state._components = dict(manifest.get("components", {}))
     for name, item in manifest.get("communicate", {}).items():
@@ -147,8 +147,8 @@ class StoredModel:
 def _load_model(path: Path, digest: str | None) -> ModelAnalysisState:
     from hibayes.model_state import ModelAnalysisState
 
-    metadata = _read_json(path / "metadata.json", {})
-    found = _read_json(path / "model_config.json", {})
+    metadata = read_json(path / "metadata.json", {})
+    found = read_json(path / "model_config.json", {})
     record = metadata if "builder" in metadata else _legacy_record(path.name, found)
     stored = path / _NC
     state = ModelAnalysisState(
@@ -160,7 +160,7 @@ def _load_model(path: Path, digest: str | None) -> ModelAnalysisState:
         diagnostics=_read_diagnostics(path),
         is_fitted=bool(metadata.get("is_fitted")),
     )
-    state.checks = _read_json(path / "checks.json", [])
+    state.checks = read_json(path / "checks.json", [])
     for picture in sorted((path / "diagnostics").glob("[!.]*.png")):
         state._restored_figures[picture.stem] = picture
     return state
@@ -177,7 +177,7 @@ def read_config(found: Mapping[str, Any]) -> Any:
 def _read_platform(file: Path) -> Any:
     from hibayes.platform import PlatformConfig
 
-    found = _read_json(file, None)
+    found = read_json(file, None)
     return None if found is None else PlatformConfig.from_dict(found)
 
 
@@ -188,23 +188,28 @@ def _read_arguments(path: Path) -> dict[str, Any]:
         if (path / f"{name}.pkl").is_file() and not (path / f"{name}.json").is_file():
             logger.warning("%s is a pickle, and not read: run the processors again.",
                            path / f"{name}.pkl")  # fmt: skip
-        held = _read_json(path / f"{name}.json", None)
+        held = read_json(path / f"{name}.json", None)
         if held is not None:
             read[name] = decode(held, read_arrays(path / f"{name}.npz"))
     for name in ("coords", "dims"):
-        read[name] = _read_json(path / f"{name}.json", None)
+        read[name] = read_json(path / f"{name}.json", None)
     return read
 
 
 def _read_diagnostics(path: Path) -> dict[str, Any]:
     folder = path / "diagnostics"
-    held = _read_json(folder / "diagnostics.json", None)
+    held = read_json(folder / "diagnostics.json", None)
     if held is None:  # as older versions of HiBayES wrote it
-        held = _read_json(path / "diagnostics.json", {})
+        held = read_json(path / "diagnostics.json", {})
     diagnostics: dict[str, Any] = decode(held, read_arrays(folder / "diagnostics.npz"))
     if not (path / "checks.json").is_file():  # HiBayES: the tables are in CSV files alone
+        from hibayes.arviz_bridge.elpd import Elpd
+
         for file in sorted(folder.glob("inference_data_*.csv")):
-            diagnostics[file.stem.removeprefix("inference_data_")] = read_table(file)
+            name = file.stem.removeprefix("inference_data_")
+            table = read_table(file)
+            of_elpd = set(Elpd.rows(name)) <= set(table.index)
+            diagnostics[name] = Elpd.from_frame(name, table) if of_elpd else table
     return diagnostics
 
 
@@ -221,7 +226,8 @@ def _read_logs(path: Path) -> dict[str, list[str]]:
     return logs
 
 
-def _read_json(file: Path, default: Any) -> Any:
+def read_json(file: Path, default: Any) -> Any:
+    """Read a JSON file; the default where there is none."""
     if not file.is_file():
         return default
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from suites.errors import UsageError
 
-__all__ = ["answer", "pending", "results", "tally"]
+__all__ = ["answer", "answered", "pending", "results", "tally"]
 
 
 def results(
@@ -62,7 +62,15 @@ def tally(
     return counts | {"communicators broke down": broken}
 
 
-def answer(models: list[dict[str, Any]], name: str, accepted: bool) -> dict[str, Any]:
+def answered(accepted: bool) -> dict[str, str]:
+    """Give what a person's answer makes of a check: its result and message."""
+    return {
+        "result": "pass" if accepted else "fail",
+        "message": f"{'accepted' if accepted else 'not accepted'} by the user",
+    }
+
+
+def answer(models: list[dict[str, Any]], name: str, accepted: bool) -> tuple[str, dict[str, Any]]:
     """Answer the question that a check left.
 
     Parameters
@@ -76,7 +84,9 @@ def answer(models: list[dict[str, Any]], name: str, accepted: bool) -> dict[str,
 
     Returns
     -------
-    dict
+    model : str
+        The model's name.
+    record : dict
         The check's record.
 
     Raises
@@ -94,6 +104,6 @@ def answer(models: list[dict[str, Any]], name: str, accepted: bool) -> dict[str,
         for check in model["checks"]:
             if (model["model"], check["checker"]) == (found[0]["model"], found[0]["checker"]):
                 check["approval"]["answer"] = accepted
-                check["result"] = "pass" if accepted else "fail"
-                return check
+                check |= answered(accepted)
+                return model["model"], check
     raise AssertionError(name)  # pending found it

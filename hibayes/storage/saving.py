@@ -165,8 +165,6 @@ def _save_posterior(model: ModelAnalysisState, name: str, tokens: _Tokens) -> No
 
 
 def _save_diagnostics(model: ModelAnalysisState, place: str, tokens: _Tokens) -> None:
-    import pandas as pd
-
     arrays: dict[str, Any] = {}
     held: dict[str, Any] = {}
     figures: set[str] = set()
@@ -176,8 +174,8 @@ def _save_diagnostics(model: ModelAnalysisState, place: str, tokens: _Tokens) ->
             _write_figure(f"{place}/{stem(name)}.png", value, tokens)
             continue
         held[name] = encode(value, name, arrays)
-        table = value.to_series() if type(value).__name__ == "DataArray" else value
-        if isinstance(table, pd.DataFrame | pd.Series):
+        table = _as_table(value)
+        if table is not None:
             file = f"{place}/inference_data_{stem(name)}.csv"
             tokens.write(file, _Same(value), partial(write_table, table=table))
     if held:
@@ -187,6 +185,19 @@ def _save_diagnostics(model: ModelAnalysisState, place: str, tokens: _Tokens) ->
     for name, stored in model._restored_figures.items():
         if name not in figures and stored.is_file():
             tokens.folder.copy(f"{place}/{stem(name)}.png", stored)
+
+
+def _as_table(value: Any) -> Any:
+    """Give a diagnostic as a table for people; None if it is none."""
+    import pandas as pd
+
+    from hibayes.arviz_bridge.elpd import Elpd
+
+    if isinstance(value, Elpd):
+        return value.to_frame()
+    if type(value).__name__ == "DataArray":
+        return value.to_series()
+    return value if isinstance(value, pd.DataFrame | pd.Series) else None
 
 
 def _write_figure(name: str, figure: Any, tokens: _Tokens) -> None:

@@ -7,11 +7,9 @@ people's predictors: names, order, index labels, dtypes and missing values are p
 from __future__ import annotations
 
 import fnmatch
-import gc
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, Literal
 
@@ -20,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from suites.errors import UsageError
+from suites.memory import no_garbage_collection
 
 TABLES: tuple[str, ...] = ("run_spec", "scenario_state", "stats", "per_instance_stats")
 
@@ -396,18 +395,6 @@ def frame_of_columns(name: str, columns: Mapping[str, Sequence[Any]]) -> DotDict
     names.fill(name)
     arrays = {key: _array(list(columns[key]), memo) for key in sorted(columns)}
     return _join([(length, {KEY: names, **arrays})])
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Pause the collector: it would look through millions of fresh dicts, over and over."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 _Piece = tuple[int, dict[str, npt.NDArray[Any]]]

@@ -175,7 +175,8 @@ def read_header(document: HeaderDocument, *, unfinished: bool = False) -> Header
     ('a/b', 'openai/gpt-5', 1, True)
     """
     # what only the model's provider and the log viewer use, and may be large, is let go
-    spec = {k: v for k, v in mapping(document.eval).items() if k not in ("model_args", "viewer")}
+    let_go = ("model_args", "viewer")
+    spec = {k: v for k, v in mapping(document.eval).items() if k not in let_go or not v}
     task, model = text(spec.get("task")), text(spec.get("model"))
     if task is None or model is None:
         return None

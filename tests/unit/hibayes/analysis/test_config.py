@@ -15,7 +15,7 @@ def test_nothing_gives_the_defaults():
     assert config.platform.chain_method == "parallel"
 
 
-def test_empty_lists_switch_stages_off():  # D31
+def test_empty_lists_switch_stages_off():
     config = AnalysisConfig.from_dict(
         {
             "data_loader": {"extractors": {"enabled": []}},
@@ -47,7 +47,7 @@ def test_empty_lists_switch_stages_off():  # D31
         ({"model": {"models": [{"name": "linear_group_binomial", "tag": "x"}]}}, "'tag'"),
     ],
 )
-def test_what_nothing_reads_is_refused(sections, said):  # D29, D32
+def test_what_nothing_reads_is_refused(sections, said):
     with pytest.raises(ValueError, match=r"^c\.yaml: ") as caught:
         AnalysisConfig.from_dict(sections, where="c.yaml")
     assert said in str(caught.value)

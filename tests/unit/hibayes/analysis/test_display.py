@@ -107,7 +107,7 @@ def test_nested_captures_take_each_message_once(display):
 
 
 @pytest.mark.parametrize("stdin", [io.StringIO(""), None])
-def test_questions_do_not_block(display, monkeypatch, stdin):  # D17, D19
+def test_questions_do_not_block(display, monkeypatch, stdin):
     monkeypatch.setattr("sys.stdin", stdin)
     assert not display.can_prompt()
     assert display.prompt_user("Fine?") is False
@@ -130,7 +130,7 @@ def test_a_person_is_asked_on_a_terminal(terminal, monkeypatch, typed, answer):
     assert terminal.take_questions() == []
 
 
-def test_the_end_of_input_leaves_the_question(terminal, monkeypatch):  # D19
+def test_the_end_of_input_leaves_the_question(terminal, monkeypatch):
     monkeypatch.setattr("sys.stdin", Typed(""))
     assert terminal.prompt_user("Fine?") is False
     assert terminal.take_questions() == ["Fine?"]
@@ -179,6 +179,6 @@ def test_the_full_screen_names_are_there(capsys):
     display = TextualDisplay(app=None)
     assert "no full-screen interface" in display.get_all_logs()[0]
     assert run_with_tui(lambda shown, n: (type(shown).__name__, n), 3) == ("TextualDisplay", 3)
-    with pytest.raises(RuntimeError):  # D18: errors are not swallowed
+    with pytest.raises(RuntimeError):  # errors are not swallowed
         HiBayesApp(lambda shown: (_ for _ in ()).throw(RuntimeError())).run()
     assert patch_fori_collect_with_rich_display(display) is None

@@ -35,7 +35,7 @@ def test_the_default_takes_the_cores_that_there_are():
         {"mem_on_demand": "yes"},
     ],
 )
-def test_what_is_no_choice_is_refused(wrong):  # D32
+def test_what_is_no_choice_is_refused(wrong):
     with pytest.raises(ValueError, match="platform: "):
         PlatformConfig(**wrong)
 

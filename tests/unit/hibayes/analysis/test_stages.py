@@ -84,7 +84,7 @@ def test_a_verdict_that_a_checker_leaves_is_taken(sections, display, fits):
     assert record["offenders"] == [{"name": "mu", "value": 1.2}]
 
 
-def test_a_checker_that_breaks_down_is_an_error_and_the_run_goes_on(sections, display, fits):  # D20
+def test_a_checker_that_breaks_down_is_an_error_and_the_run_goes_on(sections, display, fits):
     state = run(sections, display, check=checkers(sections, "breaks", "is_small"))
     broken, fine = state.models[0].checks
     assert (broken["result"], broken["message"]) == ("error", "RuntimeError: out of order")
@@ -94,7 +94,7 @@ def test_a_checker_that_breaks_down_is_an_error_and_the_run_goes_on(sections, di
     assert state.display_stats["Checks errored"] == 1
 
 
-def test_a_fit_is_saved_before_its_checks(sections, display, fits, tmp_path, monkeypatch):  # D20
+def test_a_fit_is_saved_before_its_checks(sections, display, fits, tmp_path, monkeypatch):
     seen = []
     import hibayes.verdict
 
@@ -120,7 +120,7 @@ def test_a_killed_checker_leaves_the_fit_on_disk(sections, display, fits, tmp_pa
     assert not display.is_live
 
 
-def test_a_communicator_that_breaks_down_is_an_error(sections, display, fits):  # D20
+def test_a_communicator_that_breaks_down_is_an_error(sections, display, fits):
     listed = sections["communicate"] | {"communicators": ["breaks_too", "count_models"]}
     state = run(sections, display, communicate=listed)
     broken, fine = state.communications
@@ -130,7 +130,7 @@ def test_a_communicator_that_breaks_down_is_an_error(sections, display, fits):  
     assert (fine["result"], fine["outputs"]) == ("pass", ["count"])
 
 
-def test_a_question_does_not_block_and_waits(sections, display, fits, tmp_path):  # D17, D19
+def test_a_question_does_not_block_and_waits(sections, display, fits, tmp_path):
     state = run(sections, display, tmp_path, True, check=checkers(sections, "asks"))
     record = state.models[0].checks[0]
     assert record["result"] == "NA"
@@ -163,7 +163,7 @@ def test_checks_that_run_again_are_counted_once(sections, display, fits):
     assert [record["checker"] for record in state.models[0].checks] == ["always", "is_small"]
 
 
-def test_two_models_of_one_name_are_refused_before_sampling(sections, display, fits):  # D35
+def test_two_models_of_one_name_are_refused_before_sampling(sections, display, fits):
     from hibayes.model import ModelsToRunConfig
 
     config = AnalysisConfig.from_dict(sections)
@@ -210,7 +210,7 @@ def test_frequent_saves_need_a_folder(sections, display, fits):
         communicate(state, config.communicate, display, frequent_save=True)
 
 
-def test_a_loaded_states_tables_are_replaced_not_numbered(sections, display, fits, tmp_path):  # D36
+def test_a_loaded_states_tables_are_replaced_not_numbered(sections, display, fits, tmp_path):
     run(sections, display, tmp_path, True)
     config = AnalysisConfig.from_dict(sections)
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_a_model_of_a_loaded_state_is_replaced(sections, display, fits, tmp_path
     assert fits == ["coin_a", "coin_a"]
 
 
-def test_counts_of_checks_do_not_grow_over_runs(sections, display, fits, tmp_path):  # D39
+def test_counts_of_checks_do_not_grow_over_runs(sections, display, fits, tmp_path):
     from hibayes.ui import ModellingDisplay
 
     state = run(sections, display)
@@ -307,6 +307,30 @@ def test_tables_are_read_one_under_the_other(tmp_path):
 def test_a_table_that_cannot_be_read_is_said(tmp_path, name, said):
     with pytest.raises(ValueError, match=said):
         _load_extracted_data([str(tmp_path / name)])
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.jsonl": '{"level": 1}\n{"level": "two"}\n'},
+        {"a.csv": "level\n1\n", "b.csv": "level\ntwo\n"},
+    ],
+)
+def test_a_column_of_several_types_is_refused_with_its_name_and_types(tmp_path, files):
+    paths = []
+    for name, text in files.items():
+        paths.append(tmp_path / name)
+        paths[-1].write_text(text)
+    with pytest.raises(UsageError, match=r"'level' holds int \(1, as 1\), str \(1, as 'two'\)"):
+        _load_extracted_data(paths)
+
+
+def test_a_long_table_has_one_type_from_end_to_end(tmp_path):
+    # pandas reads long tables in pieces, and gives each piece a type of its own
+    rows = [*map(str, range(300_000)), "last"]
+    (tmp_path / "long.csv").write_text("\n".join(["level", *rows]))
+    found = _load_extracted_data([tmp_path / "long.csv"])["level"]
+    assert found.iloc[[0, -1]].tolist() == ["0", "last"]
 
 
 def test_no_tables_is_said():

@@ -41,7 +41,7 @@ def test_a_model_that_is_not_there_is_said(state):
         state.get_model("b")
 
 
-def test_two_models_of_one_name_are_refused(state):  # D35
+def test_two_models_of_one_name_are_refused(state):
     state.add_model(made("a"))
     with pytest.raises(ValueError, match="another `tag`"):
         state.add_model(made("a"))
@@ -83,13 +83,31 @@ def test_long_names_are_cut_with_a_warning(state, caplog):
     assert "is cut to 100 characters" in caplog.text
 
 
+@pytest.mark.parametrize("word", ["_trace", "_forest", "_pair", "_summary", "_table"])
+def test_long_names_are_cut_before_the_word_that_says_what_they_show(state, word):
+    for variables in ("a", "b"):
+        name = f"model_m_{'-'.join([variables * 40] * 3)}{word}"
+        state.add_plot(plot=object(), plot_name=name)
+    first, second = state.communicate
+    assert first.startswith("model_m_aaaa")
+    assert second.startswith("model_m_bbbb")
+    assert {(len(name), name.endswith(word)) for name in (first, second)} == {(100, True)}
+    state.add_plot(plot=object(), plot_name=name)
+    assert list(state.communicate)[2] == f"{second}_1"
+
+
+def test_a_long_last_word_is_cut_like_the_rest(state):
+    state.add_plot(plot=object(), plot_name="a_" + "n" * 150)
+    assert list(state.communicate) == ["a_" + "n" * 98]
+
+
 def test_prior_features_hide_the_observations(state):
     state.features = {"obs": 1, "n_total": 2, "obs_weight": 3}
     assert state.prior_features == {"n_total": 2, "obs": None}
     assert state.prior_test_features == {"obs": None}
 
 
-def test_summaries_match_variables_not_beginnings():  # D10
+def test_summaries_match_variables_not_beginnings():
     labels = ["group_effects[a]", "group_effects[b]", "group_effects_constrained[a]", "mu"]
     model = made(summary=pd.DataFrame({"mean": np.arange(4) / 3}, index=labels))
     found = model.get_summary(var_names=["group_effects"], round_to=2)

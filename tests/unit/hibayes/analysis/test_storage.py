@@ -15,7 +15,7 @@ from hibayes.model import ModelConfig
 from hibayes.model import model as register
 from hibayes.platform import PlatformConfig
 from hibayes.registry import _REGISTRY
-from hibayes.storage import StateNotFound, approve, waiting
+from hibayes.storage import StateNotFound
 from hibayes.storage.folder import sha256
 from suites.errors import UsageError
 
@@ -79,7 +79,7 @@ def test_a_state_comes_back(tmp_path):
     np.testing.assert_array_equal(back.features["obs"], state.features["obs"])
     assert back.test_features["obs"].dtype == "float32"
     assert (back.coords, back.dims) == (state.coords, state.dims)
-    assert back.logs == state.logs  # D37
+    assert back.logs == state.logs
     assert back.display_stats == state.display_stats
     model = back.models[0]
     assert model.model_name == "stored_modela"
@@ -88,7 +88,7 @@ def test_a_state_comes_back(tmp_path):
     assert model.platform_config == state.models[0].platform_config
 
 
-def test_the_layout_is_that_of_hibayes_without_pickles(tmp_path):  # D38
+def test_the_layout_is_that_of_hibayes_without_pickles(tmp_path):
     state = make(summary=pd.DataFrame({"r_hat": [1.0]}, index=["mu"]))
     state.add_plot(plot=Picture(b"png"), plot_name="forest")
     state.add_table(table=pd.DataFrame({"x": [1]}), table_name="table")
@@ -109,7 +109,7 @@ def test_the_layout_is_that_of_hibayes_without_pickles(tmp_path):  # D38
     ]  # fmt: skip
 
 
-def test_a_second_run_leaves_nothing_of_the_first(tmp_path):  # D34
+def test_a_second_run_leaves_nothing_of_the_first(tmp_path):
     old = make(4, tags=("a", "b"))
     old.add_table(table=pd.DataFrame({"x": [1]}), table_name="old")
     old.save(tmp_path)
@@ -139,7 +139,7 @@ def test_a_folder_with_a_users_data_is_not_taken(tmp_path):
     assert files(tmp_path) == ["data.parquet"]
 
 
-def test_diagnostics_come_back_exactly(tmp_path):  # D37
+def test_diagnostics_come_back_exactly(tmp_path):
     rng = np.random.default_rng(0)
     kept = {
         "r_hat": rng.normal(size=3000), "divergences": 3, "elpd_waic": -1 / 3, "absent": None,
@@ -158,13 +158,13 @@ def test_diagnostics_come_back_exactly(tmp_path):  # D37
         assert back[name] == kept[name]
 
 
-def test_models_keep_their_order(tmp_path):  # D37
+def test_models_keep_their_order(tmp_path):
     make(tags=("z", "a", "m")).save(tmp_path)
     back = AnalysisState.load(tmp_path)
     assert [m.model_config.tag for m in back.models] == ["z", "a", "m"]
 
 
-def test_tables_keep_names_and_columns_over_rounds(tmp_path):  # D36
+def test_tables_keep_names_and_columns_over_rounds(tmp_path):
     state = make()
     table = pd.DataFrame({"mean": [0.1 + 0.2, 1e-300]}, index=["mu", "sd"])
     state.add_table(table=table, table_name="summary")
@@ -175,7 +175,7 @@ def test_tables_keep_names_and_columns_over_rounds(tmp_path):  # D36
     pd.testing.assert_frame_equal(state.communicate["summary"], table)
 
 
-def test_a_model_is_rebuilt_by_name_when_it_is_asked_for(tmp_path, monkeypatch):  # D38
+def test_a_model_is_rebuilt_by_name_when_it_is_asked_for(tmp_path, monkeypatch):
     make().save(tmp_path)
     model = AnalysisState.load(tmp_path).models[0]
     built = model.model
@@ -282,7 +282,7 @@ def test_names_cannot_lead_out_of_the_folder(tmp_path):
 def test_no_state_is_said(tmp_path, what):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError) as caught:
-        AnalysisState.load(str(tmp_path / what))  # D28: a text is as good as a Path
+        AnalysisState.load(str(tmp_path / what))  # a text is as good as a Path
     assert isinstance(caught.value, StateNotFound)
     assert "no analysis state" in str(caught.value)
 
@@ -326,45 +326,6 @@ def test_a_folder_of_hibayes_is_replaced(tmp_path):
     left = files(tmp_path)
     assert "mine.txt" in left
     assert not [name for name in left if name.endswith(".pkl") or "version_1" in name]
-
-
-def record(name, result="NA", questions=("Fine?",)):
-    approval = {"questions": list(questions), "answer": None} if questions else None
-    return {"checker": name, "when": "before", "arguments": {}, "result": result, "value": None,
-            "threshold": None, "message": None, "offenders": [], "approval": approval}  # fmt: skip
-
-
-def test_a_question_waits_and_is_answered(tmp_path):
-    state = make(tags=("a", "b"))
-    for model in state.models:
-        model.checks = [record("prior_predictive_plot"), record("r_hat", "pass", ())]
-    state.save(tmp_path)
-    assert [item["name"] for item in waiting(tmp_path)] == [
-        "stored_modela/prior_predictive_plot", "stored_modelb/prior_predictive_plot",
-    ]  # fmt: skip
-    with pytest.raises(UsageError, match="names several"):
-        approve(tmp_path, "prior_predictive_plot")
-    approve(tmp_path, "stored_modela/prior_predictive_plot")
-    approve(tmp_path, "prior_predictive_plot", accepted=False)
-    back = AnalysisState.load(tmp_path)
-    assert [model.checks[0]["result"] for model in back.models] == ["pass", "fail"]
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert results["pending_approvals"] == []
-    assert results["tally"]["pass"] == 3
-    with pytest.raises(UsageError, match="not waiting"):
-        approve(tmp_path, "r_hat")
-
-
-def test_approving_changes_nothing_else(tmp_path):
-    state = make()
-    state.models[0].checks = [record("p")]
-    state.save(tmp_path)
-    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
-    approve(tmp_path, "p")
-    after = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
-    changed = {name for name in before if before[name] != after[name]}
-    assert before.keys() == after.keys()
-    assert changed == {"manifest.json", "results.json", "models/stored_modela/checks.json"}
 
 
 @pytest.fixture

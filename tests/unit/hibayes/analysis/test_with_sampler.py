@@ -87,7 +87,7 @@ def test_a_fitted_state_comes_back_and_goes_on(analysis, display, tmp_path):
             np.testing.assert_array_equal(found, value)
         else:
             assert found == value
-    # D21: checks that need what earlier ones computed run on a loaded state
+    # checks that need what earlier ones computed run on a loaded state
     more = CheckerConfig.from_dict({"checkers": ["loo", "waic", "bfmi", "r_hat"]})
     model_checks(back.models[0], more, display)
     assert "error" not in [record["result"] for record in back.models[0].checks]

@@ -285,6 +285,9 @@ def test_the_section():
         found = talk.CommunicateConfig.from_dict(config).enabled_communicators
         assert [worker.__name__ for worker in found] == default
     assert talk.CommunicateConfig.from_dict({"communicators": []}).enabled_communicators == []
+    together = [{"summary_table": None, "forest_plot": {"combined": True}}, "trace_plot"]
+    found = talk.CommunicateConfig.from_dict({"communicators": together}).enabled_communicators
+    assert [worker.__name__ for worker in found] == ["summary_table", "forest_plot", "trace_plot"]
     with pytest.raises(UsageError, match="did you mean 'summary_table'"):
         talk.CommunicateConfig.from_dict({"communicators": ["summary_tabel"]})
     with pytest.raises(UsageError, match="did you mean 'combined'"):

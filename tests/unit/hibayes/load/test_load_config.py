@@ -50,6 +50,8 @@ def test_own_extractors_are_imported_from_a_file(tmp_path):
     )
     found = config(extractors={"path": str(tmp_path / "own.py"), "enabled": ["of_a_file"]})
     assert found.enabled_extractors[0](None, None) == {"a": 1}
+    own = ExtractorConfig.from_dict({"path": str(tmp_path / "own.py")})
+    assert own.path == [str(tmp_path / "own.py")]
 
 
 @pytest.mark.parametrize(

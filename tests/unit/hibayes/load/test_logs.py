@@ -50,6 +50,21 @@ def test_rows_are_those_that_the_generator_made(made_logs, form):
     assert frame["log_path"].str.endswith(form).all()
 
 
+def test_samples_without_a_score_keep_their_rows_and_columns(made_logs, display):
+    asked = ("--models", "2", "--tasks", "2", "--samples", "30", "--unscored", "0.2")
+    out = made_logs("dirty", "--kind", "binary", *asked, "--errors", "0.1")
+    frame, truth = load(out / "logs", display=display), pd.read_csv(out / "samples.csv")
+    assert len(frame) == len(truth) == 120
+    key = ["model_raw", "dataset", "task", "epoch"]
+    left = frame.sort_values(key).reset_index(drop=True)
+    right = truth.sort_values(key).reset_index(drop=True)
+    np.testing.assert_array_equal(left["score"], right["score"])
+    assert 0 < left["score"].isna().sum() < 60
+    assert left[key].notna().all(axis=None)
+    assert display.stats["Extractor errors"] == 0
+    assert len(display.all("error")) == 0
+
+
 def test_base_columns_are_those_of_inspects_frames(tmp_path):
     write(
         tmp_path,

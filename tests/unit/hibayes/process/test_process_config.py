@@ -18,6 +18,7 @@ def test_defaults_and_none():
     assert names(ProcessConfig.from_dict({"processors": None})) == default
     assert names(ProcessConfig.from_dict({"processors": []})) == []
     assert names(ProcessConfig(enabled_processors=[])) == []
+    assert ProcessConfig().path == []
 
 
 def test_the_seeds_configurations_are_taken_as_they_stand():
@@ -67,6 +68,7 @@ def test_own_processors_are_imported(tmp_path, state):
         f"path: [{tmp_path / 'own.py'}]\nprocessors: [{{halve: {{column: score}}}}]\n"
     )
     config = ProcessConfig.from_yaml(tmp_path / "c.yaml")
+    assert config.path == [str(tmp_path / "own.py")]
     found = config.enabled_processors[0](state({"score": [1.0]}))
     assert found.processed_data["score"].tolist() == [0.5]
     assert found.data["score"].tolist() == [1.0]
