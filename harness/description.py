@@ -84,7 +84,7 @@ def why_not(description: dict[str, Any], task: Task, held: HeldOut) -> str | Non
         kinds = {"run": "run values", "instance": "single responses"}
         gives, asks = kinds[description["kind"]], kinds[task.predicts]
         return f"it predicts {gives}; the task {task.name} asks for {asks}"
-    if description["tasks"] is not None and task.name not in description["tasks"]:
+    if description["tasks"] is not None and task.recipe not in description["tasks"]:
         return f"it is made for {', '.join(description['tasks'])}"
     lacking = {
         "responses": not held.has_responses and "this source has none",

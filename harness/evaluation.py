@@ -29,9 +29,11 @@ from harness.task import Task, load_task
 from harness.unit import Unit, UnitResult
 from suites.errors import UsageError, unknown_name
 from suites.reading import read
+from suites.selection import Selection
 from suites.suite import Suite, require_runs
 
 ISOLATION: tuple[str, ...] = ("process", "none")
+LEAKS: tuple[str, ...] = ("block", "report")
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,6 +52,7 @@ def evaluate(
     timeout: float | None = 600.0,
     overwrite: bool = False,
     fail_on: Sequence[str] | str = (),
+    leaks: str = "block",
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -85,6 +88,9 @@ def evaluate(
         Names of checks that predictors make of their own fits (``r_hat``, …), ``any`` for all: the
         targets of a fold whose fit does not pass are then failed. By default a check that is not
         passed is only shown.
+    leaks : str
+        ``block``: models and scenarios that are the same under two names are held out together
+        (`harness.leaks`). ``report``: they are only noted.
     command : sequence of str, optional
         The command line, for the manifest.
     progress : callable, optional
@@ -110,8 +116,8 @@ def evaluate(
     ks = check_k(recipe.k if k is None else _sequence(k))
     seed_list = list(recipe.seeds if seeds is None else _sequence(seeds))
     specs = _specs(predictors, recipe)
-    _check(isolation, jobs, seed_list, timeout, specs)
-    suite = sources if isinstance(sources, Suite) else read(sources)
+    _check(isolation, leaks, jobs, seed_list, timeout, specs)
+    suite = selected(sources if isinstance(sources, Suite) else read(sources), recipe)
     require_runs(suite, "evaluate")
     report = progress or (lambda what, done, total: None)
     must_pass = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
@@ -124,8 +130,13 @@ def evaluate(
             frames = any("frames" in needs_of(d) for d in described.values())
             held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
             ks = _possible(ks, held)
-            all_folds = held.folds(recipe, recipe.folds if folds is None else folds, seed_list)
-            record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command)
+            all_folds = held.folds(
+                recipe,
+                recipe.folds if folds is None else folds,
+                seed_list,
+                block_leaks=leaks == "block",
+            )
+            record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command, leaks)
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))
@@ -146,6 +157,24 @@ def evaluate(
     return Results(final, keep)
 
 
+def selected(suite: Suite, task: Task) -> Suite:
+    """Give the suite with what the task needs of the selection, unless the user chose otherwise.
+
+    Parameters
+    ----------
+    suite : Suite
+    task : Task
+        Its `select` says what it needs.
+    """
+    usual = Selection()
+    wanted: dict[str, Any] = {
+        name: value
+        for name, value in task.select.items()
+        if getattr(suite.selection, name) == getattr(usual, name)
+    }
+    return suite.select(**wanted) if wanted else suite
+
+
 def _specs(predictors: Any, task: Task) -> list[Spec]:
     single = isinstance(predictors, str | type | Spec) or callable(
         getattr(predictors, "predict", None)
@@ -160,6 +189,7 @@ def _specs(predictors: Any, task: Task) -> list[Spec]:
 
 def _check(
     isolation: str,
+    leaks: str,
     jobs: int,
     seeds: Sequence[int],
     timeout: float | None,
@@ -167,6 +197,8 @@ def _check(
 ) -> None:
     if isolation not in ISOLATION:
         raise unknown_name("isolation", isolation, ISOLATION)
+    if leaks not in LEAKS:
+        raise unknown_name("treatment of leaks", leaks, LEAKS)
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}.")
     if not seeds or any(seed < 0 for seed in seeds):

@@ -7,7 +7,7 @@ in it but come with each call, so that a call with k cannot see what belongs to 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from suites.schema import RUNS, arrow_schema, to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 class FoldFolder:
@@ -51,6 +52,7 @@ class FoldFolder:
         scenarios: pd.DataFrame,
         tables: Sequence[str],
         run_specs: pd.DataFrame | None,
+        partial: Mapping[str, pa.Table],
     ) -> FoldFolder:
         """Write the folder of a fold.
 
@@ -70,6 +72,9 @@ class FoldFolder:
             Which tables have shards: ``responses`` and the names of HELM frames.
         run_specs : DataFrame or None
             HELM's run_specs frame of the held-out runs.
+        partial : mapping of str to pyarrow.Table
+            Of train runs of which a part is held out (its perturbed values): the responses that
+            are train. Their shards, and their HELM frames, are not given.
         """
         path.mkdir(parents=True)
         runs = list(dict.fromkeys(train_runs["run"]))
@@ -77,6 +82,7 @@ class FoldFolder:
             "shards": str(shards.resolve()),
             "train": [shard_name(run) for run in runs],
             "tables": list(tables),
+            "partial": [shard_name(run) for run in partial],
         }
         (path / "fold.json").write_text(json.dumps(content))
         _put(path / "train_runs.arrow", train_runs)
@@ -85,6 +91,9 @@ class FoldFolder:
         (path / "instances.json").write_text(json.dumps(instances))
         _put(path / "models.arrow", models)
         _put(path / "scenarios.arrow", scenarios)
+        for run, table in partial.items():
+            (path / "partial").mkdir(exist_ok=True)
+            write_table(path / "partial" / f"{shard_name(run)}.responses.arrow", table)
         if run_specs is not None:
             write_table(path / "run_specs.arrow", frame_to_table(run_specs))
         return cls(path)
@@ -93,15 +102,19 @@ class FoldFolder:
         """Give the train split; its tables are read when they are touched."""
         content = json.loads((self.path / "fold.json").read_text())
         shards = Path(content["shards"])
-        stems = content["train"]
+        stems, partial = content["train"], set(content["partial"])
 
         def responses() -> pd.DataFrame:
-            table = read_tables(shards / f"{stem}.responses.arrow" for stem in stems)
+            table = read_tables(
+                (self.path / "partial" if stem in partial else shards) / f"{stem}.responses.arrow"
+                for stem in stems
+            )
             return to_pandas(arrow_schema().empty_table() if table is None else table)
 
         def frame(name: str) -> Any:
             def read() -> pd.DataFrame | None:
-                return _concat([shards / f"{stem}.{name}.arrow" for stem in stems])
+                whole = [stem for stem in stems if stem not in partial]
+                return _concat([shards / f"{stem}.{name}.arrow" for stem in whole])
 
             return read if name in content["tables"] else None
 

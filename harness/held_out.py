@@ -19,7 +19,9 @@ import numpy as np
 from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
 from harness.information import TARGET_COLUMNS, visible_state
+from harness.leaks import Print, Relations, find_relations, fingerprint
 from harness.prediction_table import to_bytes
+from harness.releases import mark_releases
 from harness.rules import score
 from harness.shards import (
     frame_to_table,
@@ -105,6 +107,7 @@ class HeldOut:
         self.shards.mkdir(parents=True)
         self.instances: dict[str, list[str]] = {}
         self._digest = hashlib.sha256()
+        self._prints: dict[str, Print] = {}
         self.runs = self._write_responses(progress)
         self.has_responses = any(self.instances.values())
         self.has_frames = frames and self._write_frames()
@@ -133,6 +136,7 @@ class HeldOut:
                     self.instances[target] = ids
                     tables.append(table)
                     self._hash(target, table)
+                    self._prints[target] = fingerprint(table)
             if tables:
                 whole = pa.concat_tables(tables).unify_dictionaries()
                 write_table(self.shards / f"{shard_name(run)}.responses.arrow", whole)
@@ -179,9 +183,16 @@ class HeldOut:
             "split": split.hexdigest(),
         }
 
+    @cached_property
+    def relations(self) -> Relations:
+        """Models and scenarios that are the same under two names."""
+        return find_relations(self.runs, self._prints, self.suite.scenario_texts)
+
     # -- folds -----------------------------------------------------------------------------------
 
-    def folds(self, task: Task, folds: int | str, seeds: Sequence[int]) -> list[Fold]:
+    def folds(
+        self, task: Task, folds: int | str, seeds: Sequence[int], *, block_leaks: bool = True
+    ) -> list[Fold]:
         """Make the folds of all seeds, or take those that the source prescribes.
 
         Parameters
@@ -189,16 +200,23 @@ class HeldOut:
         task : Task
             What is held out together.
         folds : int or str
-            How many, or the name (a glob for several) of folds that the source prescribes; then
-            each name stands for a seed, 0, 1 …
+            How many, ``each`` for one per unit, or the name (a glob for several) of folds that the
+            source prescribes; then each name stands for a seed, 0, 1 …
         seeds : sequence of int
             Of the shufflings.
+        block_leaks : bool
+            Hold out together what is the same under two names (`relations`).
         """
-        if isinstance(folds, int):
+        if isinstance(folds, int) or folds == "each":
+            runs = self.runs
+            if task.choose == "latest":
+                runs, cut = mark_releases(self.suite, runs, task)
+                self.suite.notes.append(f"{task.name} holds out: {cut}.")
+            relations = self.relations if block_leaks else None
             return [
                 fold
                 for seed in seeds
-                for fold in make_folds(self.runs, task, folds=folds, seed=seed)
+                for fold in make_folds(runs, task, folds=folds, seed=seed, relations=relations)
             ]
         import fnmatch
 
@@ -218,7 +236,7 @@ class HeldOut:
     def write_fold(self, fold: Fold, task: Task) -> FoldView:
         """Write the input folder of a fold."""
         test = self.runs[fold.test].reset_index(drop=True)
-        train = self.runs[~fold.test].reset_index(drop=True)
+        train = self.runs[fold.train].reset_index(drop=True)
         train_runs = train.drop(columns="target")
         # the source's name, not its place: where it lies is where the truth lies
         train_runs["source"] = train_runs["source"].map(os.path.basename).astype("string")
@@ -236,8 +254,24 @@ class HeldOut:
             scenarios=self.suite.scenarios,
             tables=tables,
             run_specs=self.frame(list(dict.fromkeys(test["run"])), "run_specs"),
+            partial=self._partial(train, test),
         )
         return FoldView(self, fold, task, folder, test)
+
+    def _partial(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, pa.Table]:
+        """Give the train responses of the runs of which other responses are held out."""
+        import pyarrow as pa
+
+        both = set(test["run"])
+        found: dict[str, list[pa.Table]] = {}
+        for row in train[train["run"].isin(both)].to_dict("records"):
+            path = self.shards / f"{shard_name(row['run'])}.responses.arrow"
+            keys = (str(row["metric"]), _none(row["part"]), _none(row["perturbation"]))
+            tables = found.setdefault(str(row["run"]), [])
+            if path.exists():
+                tables.append(behind(read_table(path), *keys))
+        empty = arrow_schema().empty_table()
+        return {run: pa.concat_tables([empty, *tables]) for run, tables in found.items()}
 
     def frame(self, runs: Sequence[str], name: str) -> pd.DataFrame | None:
         """Read one of the HELM frames of some runs, held out or not; None where there is none."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
+from harness.leaks import facts
 from harness.penalties import penalties
 from harness.results import KEY
 from harness.shards import read_table, write_table
@@ -61,6 +62,8 @@ class Record:
         ``process`` or ``none``.
     command : sequence of str or None
         The command line.
+    leaks : str
+        ``block`` or ``report``.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Record:
         folds: Sequence[Fold],
         isolation: str,
         command: Sequence[str] | None,
+        leaks: str = "block",
     ) -> None:
+        self.leaks = leaks
         self.task = task
         self.suite = suite
         self.held = held
@@ -333,7 +338,7 @@ class Record:
             "notes": list(self.suite.notes),
             "note": demo_note(self.suite),
             "isolation": self.isolation,
-            "instance_overlap": "not checked",
+            "leaks": {"treatment": self.leaks, **facts(self.held.relations)},
             "sha256": self.held.hashes(self.folds),
             "predictors": [self._predictor(spec) for spec in self.specs],
             "libraries": {name: _version(name) for name in LIBRARIES},

@@ -6,7 +6,6 @@ imports nothing: a predictor's code runs in a worker only.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import json
@@ -18,6 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from harness.settings import settings_text, split_settings
 from suites.errors import UsageError, unknown_name
 
 GROUP = "benchcast.predictors"
@@ -61,7 +61,7 @@ class Spec:
     def text(self) -> str:
         """The spec as it can be given to a command."""
         home = self.module or self.file or "notebook"
-        return f"{home}:{self.cls}{_settings_text(self.settings)}"
+        return f"{home}:{self.cls}{settings_text(self.settings)}"
 
     @cached_property
     def settings_hash(self) -> str:
@@ -69,7 +69,7 @@ class Spec:
         try:
             text = json.dumps(dict(self.settings), sort_keys=True, default=repr)
         except TypeError:  # a mapping whose keys cannot be sorted
-            text = _settings_text(self.settings)
+            text = settings_text(self.settings)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def load_message(self) -> dict[str, Any]:
@@ -141,8 +141,8 @@ def parse_spec(text: str) -> Spec:
     Spec(name='kernel-ridge(ridge=5)', module='predictors.kernel_ridge', file=None, \
 cls='KernelRidge', settings={'ridge': 5})
     """
-    home, settings = _split_settings(text.strip())
-    suffix = _settings_text(settings)
+    home, settings = split_settings(text.strip())
+    suffix = settings_text(settings)
     names = registered()
     if ":" not in home:
         by_class = {value.rpartition(":")[2]: value for value in names.values()}
@@ -183,7 +183,7 @@ def spec_of(predictor: Any) -> Spec:
     settings = {} if inspect.isclass(predictor) else _settings_of(predictor)
     value = f"{cls.__module__}:{cls.__qualname__}"
     name = _name_of(value) or cls.__name__
-    name += _settings_text(settings)
+    name += settings_text(settings)
     portable = cls.__module__ != "__main__" and _found_by_name(cls)
     instance = None if portable else (predictor if not inspect.isclass(predictor) else cls)
     return Spec(
@@ -220,37 +220,6 @@ def unique_names(specs: Iterable[Spec]) -> list[Spec]:
             name, number = f"{spec.name} #{number}", number + 1
         out.append(replace(spec, name=name))
     return out
-
-
-def _split_settings(text: str) -> tuple[str, dict[str, Any]]:
-    if not text.endswith(")"):
-        return text, {}
-    start = text.find("(")
-    home, call = text[:start], text[start:]
-    try:
-        node = ast.parse(f"f{call}", mode="eval").body
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            raise ValueError("more than one pair of brackets")
-        if node.args or any(keyword.arg is None for keyword in node.keywords):
-            raise ValueError("settings are given by name")
-        settings: dict[str, Any] = {}
-        for keyword in node.keywords:
-            assert keyword.arg is not None
-            if keyword.arg in settings:
-                raise ValueError(f"{keyword.arg} is given twice")
-            settings[keyword.arg] = ast.literal_eval(keyword.value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as err:
-        raise UsageError(
-            f"cannot read the settings of {text!r} ({err}): write Name(a=1, b='x') with plain "
-            "numbers, strings, lists."
-        ) from err
-    return home, settings
-
-
-def _settings_text(settings: Mapping[str, Any]) -> str:
-    if not settings:
-        return ""
-    return "(" + ", ".join(f"{key}={value!r}" for key, value in sorted(settings.items())) + ")"
 
 
 def _settings_of(predictor: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.leaks import Relations
 from harness.task import Task
 from suites.errors import UsageError
 
@@ -26,31 +27,50 @@ class Fold:
     seed, fold : int
         Which shuffling, and which fold of it.
     test : array of bool, shape (rows of the runs,)
-        The runs that are held out; all others are train.
+        The runs that are held out.
+    left_out : array of bool, shape (rows of the runs,), or None
+        Runs that are neither held out nor train; None where all others are train.
     """
 
     seed: int
     fold: int
     test: NDArray[np.bool_]
+    left_out: NDArray[np.bool_] | None = None
+
+    @property
+    def train(self) -> NDArray[np.bool_]:
+        """The runs that are known."""
+        return ~self.test if self.left_out is None else ~(self.test | self.left_out)
 
 
-def make_folds(runs: pd.DataFrame, task: Task, *, folds: int, seed: int) -> list[Fold]:
+def make_folds(
+    runs: pd.DataFrame,
+    task: Task,
+    *,
+    folds: int | str,
+    seed: int,
+    relations: Relations | None = None,
+) -> list[Fold]:
     """Divide runs into folds; what the task holds out together is never divided.
 
     The units (distinct values of ``task.hold_out``) are sorted, permuted by
     ``default_rng(seed).permutation``, and the one at place r goes to fold ``r % folds``. So the
-    folds depend on the set of units alone, not on the order of files or rows.
+    folds depend on the set of units alone, not on the order of files or rows. Where an
+    organisation or a family is not known, a model is one of its own.
 
     Parameters
     ----------
     runs : DataFrame
-        Columns of `suites.schema.RUNS`.
+        Columns of `suites.schema.RUNS`; for a task that chooses the ``latest`` also ``release``
+        (`harness.releases.release_of`).
     task : Task
         What is held out together.
-    folds : int
-        How many; at most one per unit.
+    folds : int or str
+        How many, at most one per unit; ``each`` for one per unit.
     seed : int
         Of the shuffling.
+    relations : Relations, optional
+        Names that stand for one thing.
 
     Returns
     -------
@@ -59,7 +79,7 @@ def make_folds(runs: pd.DataFrame, task: Task, *, folds: int, seed: int) -> list
     Raises
     ------
     UsageError
-        If fewer than one fold is asked for, or there are no runs.
+        If fewer than one fold is asked for, or there are no runs to hold out.
 
     Examples
     --------
@@ -69,16 +89,92 @@ def make_folds(runs: pd.DataFrame, task: Task, *, folds: int, seed: int) -> list
     >>> [f.test.tolist() for f in make_folds(runs, load_task("heldout-run"), folds=2, seed=0)]
     [[False, True, True, False], [True, False, False, True]]
     """
-    if folds < 1:
+    if isinstance(folds, int) and folds < 1:
         raise UsageError(f"folds must be at least 1, got {folds}.")
     if not len(runs):
         raise UsageError("there are no runs to split.")
-    keys = [tuple(str(v) for v in row) for row in runs[list(task.hold_out)].itertuples(index=False)]
-    units = sorted(set(keys))
+    named = runs if relations is None else relations.canonical(runs)
+    if task.choose == "strongest":
+        return [Fold(seed, 0, _strongest(named, task))]
+    if task.choose == "latest":
+        later, earlier = _latest(runs, task)
+        return [Fold(seed, 0, later, ~(later | earlier))]
+    may = np.ones(len(runs), bool)
+    if task.targets == "perturbed":
+        may = runs["perturbation"].notna().to_numpy(bool)
+        if not may.any():
+            raise UsageError(f"the task {task.name} needs perturbed runs, and there are none.")
+    keys = units_of(named, task)
+    units = sorted({key for key, wanted in zip(keys, may, strict=True) if wanted})
+    number = len(units) if folds == "each" else int(folds)
     places = np.random.default_rng(seed).permutation(len(units))
-    fold_of = {units[unit]: place % folds for place, unit in enumerate(places)}
-    of_row = np.array([fold_of[key] for key in keys])
-    return [Fold(seed, fold, of_row == fold) for fold in range(min(folds, len(units)))]
+    fold_of = {units[unit]: place % number for place, unit in enumerate(places)}
+    of_row = np.array([fold_of.get(key, -1) for key in keys])
+    of_row[~may] = -1
+    return [Fold(seed, fold, of_row == fold) for fold in range(min(number, len(units)))]
+
+
+_ELSE = {"organisation": "model", "family": "model", "scenario_group": "scenario"}
+
+
+def units_of(runs: pd.DataFrame, task: Task) -> list[tuple[str, ...]]:
+    """Give the unit of each run: its values in ``task.hold_out``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from harness.task import load_task
+    >>> runs = pd.DataFrame({"model": ["a", "b/c"], "organisation": [None, "b"]})
+    >>> units_of(runs, load_task("new-model(by='organisation')"))
+    [('a',), ('b',)]
+    """
+    columns = []
+    for name in task.hold_out:
+        column = runs[name].astype(object)
+        if name in _ELSE and column.isna().any():
+            column = column.where(column.notna(), runs[_ELSE[name]].astype(object))
+        columns.append(
+            [
+                "" if value is None or value != value else str(value)
+                for value in column.where(column.notna(), None)
+            ]
+        )
+    return list(zip(*columns, strict=True))
+
+
+def _strongest(runs: pd.DataFrame, task: Task) -> NDArray[np.bool_]:
+    """Choose the models with the greatest mean of standardised values."""
+    known = runs[runs["higher_is_better"].notna() & runs["perturbation"].isna()]
+    column = [known[name].fillna("") for name in ("scenario", "condition", "metric", "part")]
+    sign = np.where(known["higher_is_better"].astype(bool), 1.0, -1.0)
+    value = known["value"].astype(float).mul(sign)
+    centred = value - value.groupby(column).transform("mean")
+    spread = value.groupby(column).transform("std", ddof=0)
+    standard = (centred / spread.where(spread > 0)).dropna()
+    mean = standard.groupby(known["model"]).mean()
+    models = runs["model"].nunique()
+    wanted = max(task.least, int(np.ceil(task.share * models)))
+    if len(mean) <= wanted:
+        raise UsageError(
+            f"the task {task.name} holds out {wanted} models, and only {len(mean)} of {models} can "
+            "be compared: their runs need a metric whose direction is known, on scenarios that "
+            "several models have."
+        )
+    order = sorted(mean.index, key=lambda name: (-mean[name], str(name)))
+    return runs["model"].isin(order[:wanted]).to_numpy(bool)
+
+
+def _latest(runs: pd.DataFrame, task: Task) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which runs were released from the cut on, and which before; neither where unknown."""
+    known = runs["release"].notna().to_numpy(bool)
+    later = np.zeros(len(runs), bool)
+    later[known] = runs.loc[known, "release"].to_numpy(int) > 0
+    if not later.any() or not (known & ~later).any():
+        raise UsageError(
+            f"the task {task.name} needs runs before and after the cut: {int(later.sum())} are "
+            f"after it, {int((known & ~later).sum())} before, {int((~known).sum())} have no date."
+        )
+    return later, known & ~later
 
 
 def prescribed_folds(names: Sequence[int | None], *, seed: int) -> list[Fold]:

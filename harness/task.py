@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from harness.settings import settings_text, split_settings
 from suites.errors import UsageError, unknown_name
 
 INFORMATION: tuple[str, ...] = ("spec", "prompts", "completions")
+CHOICES: tuple[str, ...] = ("folds", "strongest", "latest")
+TARGETS: tuple[str, ...] = ("all", "perturbed")
 COLUMNS: tuple[str, ...] = (
     "run",
     "model",
@@ -19,7 +22,10 @@ COLUMNS: tuple[str, ...] = (
     "scenario",
     "scenario_group",
     "condition",
+    "perturbation",
 )
+SELECT: tuple[str, ...] = ("perturbation", "reruns")
+"""What of the selection (`suites.Selection`) a task may ask for."""
 
 
 @dataclass(frozen=True)
@@ -29,35 +35,65 @@ class Task:
     Attributes
     ----------
     name, summary : str
-        What it is called, and one sentence on what it asks.
+        What it is called, its own settings included, and one sentence on what it asks.
+    recipe : str
+        Its name without settings; the same as `name` where that is left out.
     predicts : str
         ``run``: the value of a run; ``instance``: the value of a response.
+    targets : str
+        Which runs may be held out: ``all``, or only ``perturbed`` ones.
     hold_out : tuple of str
         Columns of the runs: runs that agree in all of them are held out together, whatever their
-        metric, condition, perturbation, suite or date.
+        metric, condition, perturbation, suite or date, unless these are named. Models and
+        scenarios under two names count as one (`harness.leaks`).
+    by : mapping of str to tuple of str
+        Names for other values of `hold_out`, for the setting ``by`` of the task.
+    choose : str
+        Which of these units are held out: ``folds``, each once; ``strongest``, the best models
+        (`share` of them, at least `least`) together; ``latest``, what was released from `cut` on.
+    share, least : float, int
+        For ``strongest``, and for the default cut of ``latest``.
+    cut : str or None
+        For ``latest``: a date, or the name of a suite or release.
+    select : mapping of str to str
+        What it needs of the selection, where the user leaves it at its default: of `SELECT`.
     information : str
         The information set: ``spec`` (descriptions and instance ids), ``prompts`` (and the texts
         of the questions), ``completions`` (and the answers to the shown instances).
     reference : str
         The predictor that skill is measured against.
     k, folds, seeds
-        What is evaluated unless the user says otherwise.
+        What is evaluated unless the user says otherwise; ``folds: each`` makes one of each unit.
 
     Examples
     --------
     >>> load_task("heldout-run").hold_out
     ('model', 'scenario')
+    >>> load_task("new-model(by='organisation')").hold_out
+    ('organisation',)
     """
 
     name: str
     summary: str = ""
+    recipe: str = ""
     predicts: str = "run"
+    targets: str = "all"
     hold_out: tuple[str, ...] = ("model", "scenario")
+    by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    choose: str = "folds"
+    share: float = 0.2
+    least: int = 2
+    cut: str | None = None
+    select: Mapping[str, str] = field(default_factory=dict)
     information: str = "spec"
     reference: str = "scenario-mean"
     k: tuple[int, ...] = (0, 5, 20)
-    folds: int = 10
+    folds: int | str = 10
     seeds: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        if not self.recipe:
+            object.__setattr__(self, "recipe", self.name)
 
 
 def task_names() -> list[str]:
@@ -75,6 +111,12 @@ def task_names() -> list[str]:
 def load_task(name: str | Path) -> Task:
     """Load a task by name, or from a YAML file of one's own.
 
+    Parameters
+    ----------
+    name : str or Path
+        ``heldout-run``, ``new-model(by='organisation')``, ``mine.yaml``, ``mine.yaml(folds=5)``:
+        settings in brackets take the place of what the recipe says.
+
     Raises
     ------
     UsageError
@@ -82,12 +124,13 @@ def load_task(name: str | Path) -> Task:
     """
     import yaml
 
-    if str(name) in task_names():
-        text, where = (files("harness") / "tasks" / f"{name}.yaml").read_text("utf-8"), str(name)
+    home, settings = split_settings(str(name))
+    if home in task_names():
+        text, where = (files("harness") / "tasks" / f"{home}.yaml").read_text("utf-8"), home
     else:
-        path = Path(name)
+        path = Path(home)
         if path.suffix not in (".yaml", ".yml"):
-            raise unknown_name("task", str(name), task_names())
+            raise unknown_name("task", home, task_names())
         where = str(path)
         try:
             text = path.read_text(encoding="utf-8")
@@ -99,7 +142,23 @@ def load_task(name: str | Path) -> Task:
         raise UsageError(f"the task {where} is not YAML: {err}") from err
     if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
         raise UsageError(f"the task {where} must be a mapping with at least the key name.")
-    return _checked(raw, where)
+    return _checked({**raw, **_chosen(raw, settings, where)}, where)
+
+
+def _chosen(raw: Mapping[str, Any], settings: dict[str, Any], where: str) -> dict[str, Any]:
+    """Give what settings change of a recipe, its name among it."""
+    if not settings:
+        return {}
+    changed = dict(settings)
+    name = f"{raw['name']}{settings_text(settings)}"
+    if "by" in changed:
+        by, ways = changed.pop("by"), raw.get("by")
+        if not isinstance(ways, dict) or by not in ways:
+            raise UsageError(
+                f"task {where}: {unknown_name('way to hold out (by)', str(by), ways or {})}"
+            )
+        changed["hold_out"] = ways[by]
+    return {**changed, "name": name, "recipe": raw["name"]}
 
 
 def _checked(raw: dict[str, Any], where: str) -> Task:
@@ -109,20 +168,33 @@ def _checked(raw: dict[str, Any], where: str) -> Task:
             raise UsageError(f"task {where}: {unknown_name('key', str(key), known)}")
     for key in ("hold_out", "k", "seeds"):
         if key in raw:
-            raw[key] = tuple(raw[key]) if isinstance(raw[key], list) else (raw[key],)
+            raw[key] = _tuple(raw[key])
+    for key in ("by", "select"):
+        if not isinstance(raw.get(key, {}), dict):
+            raise UsageError(f"task {where}: {key} must be a mapping, got {raw[key]!r}.")
+    raw["by"] = {str(name): _tuple(columns) for name, columns in raw.get("by", {}).items()}
+    if raw.get("cut") is not None:
+        raw["cut"] = str(raw["cut"])  # YAML reads a date
     task = Task(**raw)
     for key, wrong in _wrong_kinds(task):
         if wrong:
             raise UsageError(f"task {where}: {key} must be {wrong}, got {getattr(task, key)!r}.")
-    for column in task.hold_out:
-        if column not in COLUMNS:
-            raise UsageError(f"task {where}: {unknown_name('column', str(column), COLUMNS)}")
-    if task.information not in INFORMATION:
-        error = unknown_name("information set", str(task.information), INFORMATION)
-        raise UsageError(f"task {where}: {error}")
-    if task.predicts not in ("run", "instance"):
-        raise UsageError(f"task {where}: predicts must be run or instance.")
+    for key, values, there in (
+        ("column", [*task.hold_out, *(c for way in task.by.values() for c in way)], COLUMNS),
+        ("information set", [task.information], INFORMATION),
+        ("choice", [task.choose], CHOICES),
+        ("kind of targets", [task.targets], TARGETS),
+        ("selection", list(task.select), SELECT),
+        ("kind of prediction", [task.predicts], ("run", "instance")),
+    ):
+        for value in map(str, values):
+            if value not in there:
+                raise UsageError(f"task {where}: {unknown_name(key, value, there)}")
     return task
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _wrong_kinds(task: Task) -> Iterator[tuple[str, str]]:
@@ -130,7 +202,11 @@ def _wrong_kinds(task: Task) -> Iterator[tuple[str, str]]:
     for key in ("summary", "reference"):
         yield key, "" if isinstance(getattr(task, key), str) else "text"
     yield "hold_out", "" if task.hold_out else "at least one column"
-    yield "folds", "" if _whole(task.folds, least=1) else "a whole number of at least 1"
+    number = _whole(task.folds, least=1) or isinstance(task.folds, str)
+    yield "folds", "" if number else "a whole number of at least 1, each, or a name of folds"
+    share = isinstance(task.share, int | float) and 0 < task.share < 1
+    yield "share", "" if share else "a number between 0 and 1"
+    yield "least", "" if _whole(task.least, least=1) else "a whole number of at least 1"
     for key in ("k", "seeds"):
         numbers = getattr(task, key)
         right = numbers and all(_whole(number, least=0) for number in numbers)

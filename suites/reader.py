@@ -207,6 +207,22 @@ class Reader(ABC):
         """
         return self.responses(run, metrics)
 
+    def instance_hashes(self, run: RunDescription) -> Mapping[str, str]:
+        """Hash the texts of a run's instances: instance → hash; empty where there are no texts.
+
+        Equal hashes are equal questions, under whatever id or scenario. By default from the column
+        ``instance_hash`` of `detailed`.
+        """
+        table = self.detailed(run)
+        if table is None:
+            return {}
+        pairs = zip(
+            table.column("instance").to_pylist(),
+            table.column("instance_hash").to_pylist(),
+            strict=True,
+        )
+        return {name: digest for name, digest in pairs if name is not None and digest is not None}
+
     def frame(self, run: RunDescription, table: str) -> pd.DataFrame | None:
         """Read one of the four HELM frames of a run (`FRAMES`); None where there are none."""
         return None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOLERANCE = 1e-6
+_MOST_TRIED = 3  # runs of a scenario, until one has texts
 
 
 @dataclass(frozen=True)
@@ -248,6 +249,24 @@ class Suite:
     def scenarios(self) -> pd.DataFrame:
         """Metadata of the selected scenarios: ``scenario, scenario_group`` and what sources add."""
         return self._metadata("scenarios", "scenario", ["scenario_group"])
+
+    @cached_property
+    def scenario_texts(self) -> dict[str, frozenset[str]]:
+        """Hashes of the questions of each scenario, of one run that has texts.
+
+        Scenarios whose runs have none are left out: nothing can be said of them.
+        """
+        found: dict[str, frozenset[str]] = {}
+        tried: dict[str, int] = {}
+        for entry in self.entries:
+            scenario = entry.run.scenario
+            if scenario in found or tried.get(scenario, 0) >= _MOST_TRIED:
+                continue
+            tried[scenario] = tried.get(scenario, 0) + 1
+            hashes = entry.reader.instance_hashes(entry.run)
+            if hashes:
+                found[scenario] = frozenset(hashes.values())
+        return found
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
         """Read all responses and recompute every value by its source's own rule.

@@ -37,6 +37,7 @@ from suites.helm.structs import (
     load_json,
     read_bytes,
 )
+from suites.helm.texts import hashes_of
 from suites.identity import argument_text, canonical_json, condition_of, plain_numbers
 from suites.metrics import known_metric
 from suites.problem import Problem
@@ -594,6 +595,13 @@ class HelmReader(Reader):
             f"{instance}, trial {trial}; the first are kept",
         )
         return list(first.values())
+
+    def instance_hashes(self, run: RunDescription) -> Mapping[str, str]:
+        """Hash the texts of a run's instances, from scenario_state.json; empty without it."""
+        try:
+            return hashes_of(Path(run.location) / "scenario_state.json")
+        except HelmFileError:  # a problem of this run where its frames are asked for, not here
+            return {}
 
     def frame(self, run: RunDescription, table: str) -> pd.DataFrame | None:
         """Read one of the four HELM frames of a run; None if its file cannot be read.

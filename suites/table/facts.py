@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suites.metric_rules import MetricRules
-from suites.metrics import MetricFacts
+from suites.metrics import MetricFacts, known_metric
 from suites.table.columns import Coded
 from suites.table.rows import Findings, Rows
 from suites.table.spec import Bounds, TableSpec
@@ -155,7 +155,10 @@ def _cell_facts(
     is_01: bool,
     rules: MetricRules,
 ) -> CellFacts:
-    """Give range and direction: the user's, the scenario's, the rows' own, the table's, or 0..1."""
+    """Give range and direction: the user's, the scenario's, the rows' own, the table's, or 0..1.
+
+    A direction that nobody states is that of the metric's name, where the name is known.
+    """
     stated = spec.bounds_of(metric)
     if fact.bounded is False:
         stated = (None, None)
@@ -170,6 +173,8 @@ def _cell_facts(
         better = bool(own["higher_is_better"])
     if better is None:
         better = spec.direction_of(metric)
+    if better is None:
+        better = known_metric(metric).higher_is_better
     known = rules.facts(MetricFacts(metric, lower, upper, better))
     bounds = known.lower, known.upper
     return CellFacts(bounds, is_01 and bounds == (0.0, 1.0), known.higher_is_better)

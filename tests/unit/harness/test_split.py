@@ -103,12 +103,20 @@ def test_a_task_may_hold_out_whole_models_or_groups():
     assert (runs.groupby("model")["fold"].nunique() == 1).all()
 
 
-def test_missing_values_of_a_column_are_a_unit_of_their_own():
-    runs = grid(4, 2)
-    runs["organisation"] = pd.Series(["x", None] * 4, dtype="string")
-    found = fold_of(runs, task=Task("t", hold_out=("organisation",)), folds=2, seed=0)
+def test_a_model_of_unknown_organisation_is_one_of_its_own():
+    runs = grid(6, 2)
+    runs["organisation"] = pd.Series((["x"] * 6) + [None] * 6, dtype="string")
+    found = fold_of(runs, task=Task("t", hold_out=("organisation",)), folds=4, seed=0)
     runs["fold"] = runs["run"].map(found)
-    assert runs.groupby(runs["organisation"].fillna("none"))["fold"].nunique().tolist() == [1, 1]
+    assert runs.groupby(runs["organisation"].fillna(runs["model"]))["fold"].nunique().max() == 1
+    assert runs["fold"].nunique() == 4  # x and three models
+
+
+def test_perturbations_that_are_missing_are_one_value():
+    runs = grid(3, 2)
+    runs["perturbation"] = pd.Series([None, "p"] * 3, dtype="string")
+    found = fold_of(runs, task=Task("t", hold_out=("perturbation",)), folds=2, seed=0)
+    assert sorted(found.values()) == [0] * 3 + [1] * 3
 
 
 def test_there_are_no_more_folds_than_units():

@@ -14,6 +14,25 @@ def test_every_task_that_comes_with_the_package_is_complete():
         assert task.summary
         assert task.hold_out
         assert task.folds >= 1
+        assert task.recipe == name
+
+
+def test_settings_take_the_place_of_what_a_recipe_says():
+    task = load_task("new-model(by='organisation', folds='each')")
+    assert task.hold_out == ("organisation",)
+    assert (task.folds, task.recipe) == ("each", "new-model")
+    assert task.name == "new-model(by='organisation', folds='each')"
+    assert load_task("next-release(cut='2025-11-01')").cut == "2025-11-01"
+    for wrong, message in (
+        ("new-model(by='organization')", "unknown way to hold out .by. 'organization'; did you"),
+        ("heldout-run(by='model')", "unknown way to hold out"),
+        ("new-model(fold=3)", "unknown key 'fold'; did you mean 'folds'"),
+        ("new-model(folds=0)", "folds must be"),
+        ("new-model(3)", "settings are given by name"),
+        ("new-modle", "did you mean 'new-model'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            load_task(wrong)
 
 
 def test_the_default_task_holds_out_a_model_on_a_scenario():
@@ -54,7 +73,7 @@ def test_a_task_may_hold_out_by_any_column_of_identity(load, column):
         ("name: mine\nhold_out: [modell]", "unknown column 'modell'; did you mean 'model'"),
         ("name: mine\nhold_out: [value]", "unknown column 'value'"),
         ("name: mine\ninformation: prompt", "unknown information set 'prompt'; did you mean"),
-        ("name: mine\npredicts: runs", "predicts must be run or instance"),
+        ("name: mine\npredicts: runs", "unknown kind of prediction 'runs'; did you mean"),
         ("name: [unclosed", "is not YAML"),
         ("name: !!python/object/apply:os.system [exit]", "is not YAML"),
         ("- a\n- b", "must be a mapping"),
@@ -67,7 +86,14 @@ def test_a_task_may_hold_out_by_any_column_of_identity(load, column):
         ("name: mine\nk: [-1]", "k must be"),
         ("name: mine\nk: []", "k must be"),
         ("name: mine\nseeds: [0.5]", "seeds must be"),
-        ("name: mine\nfolds: ten", "folds must be"),
+        ("name: mine\nfolds: [3]", "folds must be"),
+        ("name: mine\nshare: 2", "share must be"),
+        ("name: mine\nleast: 0", "least must be"),
+        ("name: mine\nchoose: strongst", "unknown choice 'strongst'; did you mean"),
+        ("name: mine\ntargets: some", "unknown kind of targets 'some'"),
+        ("name: mine\nselect: {model: a}", "unknown selection 'model'"),
+        ("name: mine\nselect: all", "select must be a mapping"),
+        ("name: mine\nby: {org: [organization]}", "unknown column 'organization'; did you"),
         ("name: mine\nfolds: 0", "folds must be"),
         ("name: mine\nreference: 3", "reference must be"),
         ("name: mine\nsummary: [3]", "summary must be"),

@@ -95,7 +95,7 @@ def test_a_long_table_of_items_gives_runs_and_responses(table: Any) -> None:
     assert run.main == ("accuracy", None, "the table's only metric")
     assert (run.condition, dict(run.condition_fields)) == (condition_of({}), {})
     figure = opened.figure(run.run)
-    assert figure == Figure("accuracy", None, None, 2 / 3, 3, True, 0.0, 1.0, None)
+    assert figure == Figure("accuracy", None, None, 2 / 3, 3, True, 0.0, 1.0, True)
     assert opened.column(run.run, "instance") == ["2", "9", "10"]
     assert opened.column(run.run, "value") == [1.0, 0.0, 1.0]
     assert opened.column(run.run, "trial") == [0, 0, 0]

@@ -181,7 +181,7 @@ def test_samples_alone_take_the_model_from_lm_evals_folder(opened, tmp_path) -> 
     assert read.codes() == ["model-from-folder"]
     run = read.runs[QUIZ]
     assert (run.model, run.date) == (MODEL, dt.datetime(2026, 1, 21, 3, 44, 18, 458309))
-    assert read.figure(QUIZ) == Figure("acc", None, None, 0.5, 2, True, 0.0, 1.0)
+    assert read.figure(QUIZ) == Figure("acc", None, None, 0.5, 2, True, 0.0, 1.0, True)
 
 
 def test_samples_of_nobody_or_of_nothing_are_left_out(opened, tmp_path) -> None:
@@ -226,7 +226,7 @@ def test_results_without_filters_are_read(opened, tmp_path) -> None:
         "config": {"model": "hf-causal", "model_args": f"pretrained={MODEL}", "num_fewshot": 0},
     }
     read = opened(write(tmp_path / "results.json", content))
-    assert read.figure(QUIZ) == Figure("acc", None, None, 0.5, None)
+    assert read.figure(QUIZ) == Figure("acc", None, None, 0.5, None, higher_is_better=True)
     assert read.runs[QUIZ].condition_fields == {"version": 0}
 
 

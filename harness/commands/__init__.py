@@ -1,0 +1,1 @@
+"""The commands of ``harness``, one module each: ``add`` declares it, ``run`` carries it out."""

@@ -1,0 +1,95 @@
+"""``harness evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from harness.commands.common import (
+    add_command,
+    add_json,
+    add_source_arguments,
+    folds_of,
+    numbers_of,
+    print_json,
+    read_source,
+    say_problems,
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = add_command(commands, "evaluate", run, "hold runs out, predict and score them")
+    add_source_arguments(parser)
+    parser.add_argument(
+        "--predictor",
+        action="append",
+        metavar="SPEC",
+        help="a registered name, module:Class or path/file.py:Class, with settings as Name(a=1); "
+        "repeatable; 'quick' for all registered that take seconds (the default), 'all' for all",
+    )
+    parser.add_argument("--task", default="heldout-run", help="a name or a YAML file")
+    parser.add_argument("--k", metavar="K,K", help="numbers of shown responses")
+    parser.add_argument("--folds", help="how many, or the name of folds the source prescribes")
+    parser.add_argument("--seeds", metavar="S,S", help="seeds of the shufflings")
+    parser.add_argument("--jobs", type=int, default=1, help="workers at a time")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for each call")
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="a check that predictors make of their own fits (r_hat, …; 'any' for all): targets "
+        "of a fold whose fit does not pass it are failed; repeatable",
+    )
+    parser.add_argument(
+        "--leaks",
+        default="block",
+        help="block (default): what is the same under two names is held out together; or report",
+    )
+    parser.add_argument("--isolation", default="process", help="process (default) or none")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
+    parser.add_argument("--overwrite", action="store_true", help="replace results at --out")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, and print the ranking."""
+    from harness.evaluation import evaluate
+    from harness.listing import records
+    from harness.progress import Bar
+    from harness.spec import expand
+
+    suite = read_source(options)
+    said = say_problems(suite)
+    predictors = [name for text in options.predictor or ["quick"] for name in expand(text)]
+    with Bar() as bar:
+        results = evaluate(
+            suite,
+            predictors,
+            task=options.task,
+            k=numbers_of(options.k, "--k"),
+            folds=folds_of(options.folds),
+            seeds=numbers_of(options.seeds, "--seeds"),
+            jobs=options.jobs,
+            timeout=options.timeout,
+            isolation=options.isolation,
+            out=options.out,
+            overwrite=options.overwrite,
+            fail_on=options.fail_on,
+            leaks=options.leaks,
+            command=options.command_line,
+            progress=bar,
+        )
+    say_problems(suite, said)  # what came to light when the responses were read
+    for note in suite.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.json:
+        print_json({"out": str(results.path), "ranking": records(results.ranking())})
+        return 0
+    from leaderboard.terminal import print_ranking
+
+    print_ranking(results.ranking(), results.manifest)
+    print(f"results: {results.path}")
+    return 0
