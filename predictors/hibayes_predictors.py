@@ -6,6 +6,7 @@ predictions; the models, their samplers and updates are in `hibayes.hierarchical
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -97,8 +98,8 @@ class _Hibayes(RunPredictor):
         Returns
         -------
         DataFrame
-            As of `hibayes.loo_by_run`. Runs of unbounded metrics and runs that share their cell
-            with another are not in it.
+            As of `hibayes.loo_by_run`. Runs of unbounded metrics, runs that share their cell with
+            another and runs with several values (metrics, perturbations) are not in it.
 
         Raises
         ------
@@ -203,7 +204,7 @@ class _Fold:
         )
 
     def single_runs(self) -> tuple[Index, Index, list[int]]:
-        """Give row, column and number of the train runs that are alone in their cell."""
+        """Give row, column and number of the runs of one value that are alone in their cell."""
         assert self.posterior is not None
         grid = self.posterior.grid
         row, place = grid.row, grid.column
@@ -211,7 +212,13 @@ class _Fold:
         for r in self.bounded:
             cell = row[self.runs.model[r]], place[self.runs.column[r]]
             of_cell.setdefault(cell, []).append(int(r))
-        alone = {cell: runs[0] for cell, runs in of_cell.items() if len(runs) == 1}
+        # a run is left out as a whole, and values of one row are no independent parts of it
+        values = Counter(self.runs.id[r] for r in self.bounded)
+        alone = {
+            cell: runs[0]
+            for cell, runs in of_cell.items()
+            if len(runs) == 1 and values[self.runs.id[runs[0]]] == 1
+        }
         cells = np.array(list(alone), np.intp).reshape(-1, 2)
         return cells[:, 0], cells[:, 1], list(alone.values())
 
@@ -226,7 +233,8 @@ class _Fold:
         known: list[int] = []
         of_column: dict[Column, list[int]] = {}
         of_model: dict[str, list[int]] = {}
-        for t in np.flatnonzero(targets.bounded).tolist():
+        # in the order of their names, so that the order of rows changes neither sums nor draws
+        for t in sorted(np.flatnonzero(targets.bounded).tolist(), key=targets.id.__getitem__):
             if targets.model[t] not in row:
                 of_model.setdefault(targets.model[t], []).append(t)
             elif targets.column[t] not in place:

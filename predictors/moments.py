@@ -23,13 +23,17 @@ __all__ = [
     "NOTHING",
     "Moments",
     "TrainMoments",
+    "column_sd",
     "least_sd",
     "leave_each_out",
+    "moments_by",
     "normal_prior",
 ]
 
 MIN_SD = 0.01
 """The least sd of a bounded metric, as a part of its range: one percentage point."""
+
+_BORROWED = 2  # deviations of all columns that are counted with those of each
 
 _MIN_RELATIVE_SD = 0.001  # the least sd of an unbounded metric, as a part of its mean
 _MIN_ABSOLUTE_SD = 1e-6  # and where that mean is 0
@@ -77,8 +81,7 @@ class TrainMoments:
     @classmethod
     def of(cls, runs: Cells) -> TrainMoments:
         """Learn them from train runs."""
-        columns = {c: Moments.of(runs.y[rows]) for c, rows in _rows_by(runs.column).items()}
-        return cls(columns, {p: Moments.of(runs.y[r]) for p, r in _rows_by(runs.pool).items()})
+        return cls(moments_by(runs.column, runs.y), moments_by(runs.pool, runs.y))
 
     def of_each(self, targets: Cells) -> list[tuple[Moments, Moments, bool]]:
         """Give moments of column and of pool for each target, and whether it is bounded."""
@@ -86,6 +89,17 @@ class TrainMoments:
             (self.column.get(column, NOTHING), self.pool.get(pool, NOTHING), column[-1])
             for column, pool in zip(targets.column, targets.pool, strict=True)
         ]
+
+
+def moments_by(keys: Sequence[Key], y: Array) -> dict[Key, Moments]:
+    """Take the moments of the values of each key.
+
+    Examples
+    --------
+    >>> moments_by(["a", "b", "a"], np.array([1.0, 5.0, 3.0]))["a"]
+    Moments(n=2, mean=2.0, squares=2.0)
+    """
+    return {key: Moments.of(y[rows]) for key, rows in _rows_by(keys).items()}
 
 
 def leave_each_out(runs: Cells) -> list[tuple[Moments, Moments, bool]]:
@@ -139,6 +153,38 @@ def least_sd(mean: float, bounded: bool) -> float:
     (0.01, 0.05, 1e-06)
     """
     return MIN_SD if bounded else max(_MIN_RELATIVE_SD * abs(mean), _MIN_ABSOLUTE_SD)
+
+
+def column_sd(deviations: Array) -> Array:
+    r"""Give the sd of each column, drawn towards that of all columns.
+
+    .. math:: s_j^2 = \frac{\sum_i e_{ij}^2 + 2 \bar{e^2}}{n_j + 2}
+
+    where :math:`\bar{e^2}` is the mean square of all deviations: few of them say little of a
+    column.
+
+    Parameters
+    ----------
+    deviations : ndarray of float, shape (..., M, S)
+        From a mean or a prediction; NaN where there is none.
+
+    Returns
+    -------
+    ndarray of float, shape (..., S)
+        On the scale of the deviations; all NaN where there is none at all.
+
+    Examples
+    --------
+    >>> column_sd(np.array([[0.0, 5.0], [0.0, np.nan], [0.0, 1.0]])).round(2).tolist()
+    [1.44, 3.02]
+    """
+    known = np.isfinite(deviations)
+    squares, n = np.where(known, deviations, 0.0) ** 2, known.sum(axis=-2)
+    total = n.sum(axis=-1, keepdims=True)
+    pool = squares.sum(axis=(-2, -1))[..., None] / np.maximum(total, 1)
+    variance = (squares.sum(axis=-2) + _BORROWED * pool) / (n + _BORROWED)
+    sd: Array = np.where(total > 0, np.sqrt(variance), np.nan)
+    return sd
 
 
 def _rows_by(keys: Sequence[Key]) -> dict[Key, list[int]]:
