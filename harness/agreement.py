@@ -23,6 +23,7 @@ __all__ = ["NEAR_DUPLICATE", "Agreement", "agreement_of"]
 NEAR_DUPLICATE = 0.6
 """Unexplained correlation from which on two models are called near-duplicates."""
 
+_MOST_KINDS = 20  # responses of more different values are not compared for being equal
 _SPREAD = 0.02  # added to an item's variance: items that nearly all answer alike say little
 
 
@@ -34,7 +35,8 @@ class Agreement:
     ----------
     models : tuple of str, length M
     equal : ndarray of float, shape (M, M)
-        Share of equal responses, mean over all shared instances; NaN where there is none.
+        Share of equal responses among all that both gave, in scenarios whose responses are of few
+        different values; NaN where there is none.
     unexplained : ndarray of float, shape (M, M)
         Correlation of what is left of the responses when each instance's mean and each model's own
         mean in the scenario are taken away: 0 where accuracies explain the agreement, 1 for copies.
@@ -76,7 +78,7 @@ def agreement_of(runs: pd.DataFrame, shards: Path) -> Agreement:
     models = tuple(sorted({str(model) for model in runs["model"]}))
     row = {name: i for i, name in enumerate(models)}
     size = (len(models), len(models))
-    equal, shared, gram, both = (np.zeros(size) for _ in range(4))
+    equal, counted, gram, both = (np.zeros(size) for _ in range(4))
     plain = runs[runs["perturbation"].isna()]
     keys = [plain[name].fillna("") for name in ("scenario", "metric", "part")]
     for _, part in plain.groupby(keys, sort=True):
@@ -86,10 +88,13 @@ def agreement_of(runs: pd.DataFrame, shards: Path) -> Agreement:
         seen = np.isfinite(table)
         x = np.where(seen, table, 0.0)
         pair = seen.astype(float) @ seen.T.astype(float)
-        for value in np.unique(x[seen]) if len(np.unique(x[seen])) <= 20 else ():
-            is_value = (seen & (x == value)).astype(float)
-            equal += is_value @ is_value.T
-        shared += pair
+        both += pair
+        kinds = np.unique(x[seen])
+        if len(kinds) <= _MOST_KINDS:
+            counted += pair
+            for value in kinds:
+                is_value = (seen & (x == value)).astype(float)
+                equal += is_value @ is_value.T
         count = np.maximum(seen.sum(axis=0), 1)
         mean = x.sum(axis=0) / count
         spread = np.where(seen, (x - mean) ** 2, 0.0).sum(axis=0) / count
@@ -97,11 +102,10 @@ def agreement_of(runs: pd.DataFrame, shards: Path) -> Agreement:
         own = e.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
         left = np.where(seen, e - own[:, None], 0.0)
         gram += left @ left.T
-        both += pair
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = gram / both
         scale = np.sqrt(np.diag(scaled))
-        return Agreement(models, equal / shared, scaled / scale / scale[:, None], both)
+        return Agreement(models, equal / counted, scaled / scale / scale[:, None], both)
 
 
 def _responses(part: pd.DataFrame, row: dict[str, int], shards: Path, models: int) -> Floats | None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data_splits import TrainSplit
+from harness.data_splits import SequesteredTestSplit, TrainSplit
+from harness.prediction_table import from_bytes
 from harness.shards import (
     frame_to_table,
     read_table,
@@ -100,15 +101,12 @@ class FoldFolder:
 
     def train_split(self) -> TrainSplit:
         """Give the train split; its tables are read when they are touched."""
-        content = json.loads((self.path / "fold.json").read_text())
+        content = self._content()
         shards = Path(content["shards"])
         stems, partial = content["train"], set(content["partial"])
 
         def responses() -> pd.DataFrame:
-            table = read_tables(
-                (self.path / "partial" if stem in partial else shards) / f"{stem}.responses.arrow"
-                for stem in stems
-            )
+            table = read_tables(self.train_responses())
             return to_pandas(arrow_schema().empty_table() if table is None else table)
 
         def frame(name: str) -> Any:
@@ -128,6 +126,19 @@ class FoldFolder:
             scenarios=self.scenarios,
         )
 
+    def train_responses(self) -> list[Path]:
+        """Give the files of the train responses, one for each run that has some."""
+        content = self._content()
+        partial, shards = set(content["partial"]), Path(content["shards"])
+        files = [
+            (self.path / "partial" if stem in partial else shards) / f"{stem}.responses.arrow"
+            for stem in content["train"]
+        ]
+        return [file for file in files if file.exists()]
+
+    def _content(self) -> dict[str, Any]:
+        return dict(json.loads((self.path / "fold.json").read_text()))
+
     def targets(self, k: int) -> pd.DataFrame:
         """Give the targets that are asked for when k responses are shown: with more instances."""
         frame = _get(self.path / "targets.arrow")
@@ -135,6 +146,33 @@ class FoldFolder:
         if k:
             frame = frame[frame["instances"].map(len) > k]
         return frame.reset_index(drop=True)
+
+    def test_split(
+        self, targets: pd.DataFrame, k: int, shown: bytes | None, state: bytes | None
+    ) -> SequesteredTestSplit:
+        """Give what a predictor sees of the targets; its tables are read when they are touched.
+
+        Parameters
+        ----------
+        targets : DataFrame
+            Those that are asked for: `targets`, or some of them.
+        k : int
+            How many responses are shown.
+        shown : bytes or None
+            The shown responses, an Arrow stream.
+        state : bytes or None
+            What may be seen of the targets' scenario_state, an Arrow stream.
+        """
+        return SequesteredTestSplit(
+            run_specs=self.run_specs,
+            scenario_state=None if state is None else lambda: _dotted(state),
+            runs=lambda: targets.drop(columns=["target", "instances"]).drop_duplicates(),
+            responses=None if shown is None else lambda: to_pandas(from_bytes(shown)),
+            models=self.models,
+            scenarios=self.scenarios,
+            targets=targets.copy(),
+            k=k,
+        )
 
     def models(self) -> pd.DataFrame:
         """Give the metadata of models."""
@@ -162,6 +200,12 @@ def _get(path: Path) -> pd.DataFrame:
     frame = read_table(path).to_pandas()
     kinds = {c.name: _DTYPES[c.type] for c in RUNS if c.type in _DTYPES}
     return frame.astype({name: kind for name, kind in kinds.items() if name in frame.columns})
+
+
+def _dotted(data: bytes) -> Any:
+    from suites.helm.frames import DotDictDataFrame
+
+    return DotDictDataFrame(table_to_frame(from_bytes(data)))
 
 
 def _concat(paths: Sequence[Path]) -> pd.DataFrame | None:

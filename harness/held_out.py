@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.agreement import Agreement, agreement_of
 from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
 from harness.information import TARGET_COLUMNS, visible_state
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
+
+_MOST_COMPARED = 600
+"""Models of which all pairs are compared response by response; more would take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +192,38 @@ class HeldOut:
         """Models and scenarios that are the same under two names."""
         return find_relations(self.runs, self._prints, self.suite.scenario_texts)
 
+    @cached_property
+    def strict_relations(self) -> Relations:
+        """The same, and models that are near-duplicates."""
+        near = self.agreement.near_duplicates() if self.agreement is not None else []
+        return find_relations(self.runs, self._prints, self.suite.scenario_texts, near)
+
+    @cached_property
+    def agreement(self) -> Agreement | None:
+        """How alike the models answer; None without responses, or of too many models."""
+        if not self.has_responses or self.runs["model"].nunique() > _MOST_COMPARED:
+            return None
+        return agreement_of(self.runs, self.shards)
+
+    def closest(self, fold: Fold) -> NDArray[np.float64]:
+        """Give the greatest agreement of each run's model with a train model; NaN where unknown.
+
+        Returns
+        -------
+        ndarray of float, shape (rows of the runs,)
+        """
+        agreement = self.agreement
+        if agreement is None:
+            return np.full(len(self.runs), np.nan)
+        known = set(self.runs.loc[fold.train, "model"])
+        train = np.array([name in known for name in agreement.models])
+        of_model = dict(zip(agreement.models, agreement.closest(train), strict=True))
+        return np.array([of_model[str(name)] for name in self.runs["model"]], float)
+
     # -- folds -----------------------------------------------------------------------------------
 
     def folds(
-        self, task: Task, folds: int | str, seeds: Sequence[int], *, block_leaks: bool = True
+        self, task: Task, folds: int | str, seeds: Sequence[int], *, leaks: str = "block"
     ) -> list[Fold]:
         """Make the folds of all seeds, or take those that the source prescribes.
 
@@ -204,15 +236,18 @@ class HeldOut:
             source prescribes; then each name stands for a seed, 0, 1 …
         seeds : sequence of int
             Of the shufflings.
-        block_leaks : bool
-            Hold out together what is the same under two names (`relations`).
+        leaks : str
+            ``block``: what is the same under two names is held out together (`relations`);
+            ``strict``: and models that are near-duplicates; ``report``: nothing is done.
         """
         if isinstance(folds, int) or folds == "each":
             runs = self.runs
             if task.choose == "latest":
                 runs, cut = mark_releases(self.suite, runs, task)
                 self.suite.notes.append(f"{task.name} holds out: {cut}.")
-            relations = self.relations if block_leaks else None
+            relations = None
+            if leaks != "report":
+                relations = self.strict_relations if leaks == "strict" else self.relations
             return [
                 fold
                 for seed in seeds
@@ -271,7 +306,10 @@ class HeldOut:
             if path.exists():
                 tables.append(behind(read_table(path), *keys))
         empty = arrow_schema().empty_table()
-        return {run: pa.concat_tables([empty, *tables]) for run, tables in found.items()}
+        return {
+            run: pa.concat_tables([empty, *tables]).unify_dictionaries()
+            for run, tables in found.items()
+        }
 
     def frame(self, runs: Sequence[str], name: str) -> pd.DataFrame | None:
         """Read one of the HELM frames of some runs, held out or not; None where there is none."""

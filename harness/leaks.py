@@ -61,7 +61,7 @@ class Finding:
     Attributes
     ----------
     rule : str
-        ``model-copy``, ``scenario-copy`` or ``shared-instances``.
+        ``model-copy``, ``near-duplicate``, ``scenario-copy`` or ``shared-instances``.
     members : tuple of str
         Names of the models or scenarios, sorted.
     evidence : str
@@ -151,6 +151,7 @@ def find_relations(
     runs: pd.DataFrame,
     prints: Mapping[str, Print],
     texts: Mapping[str, frozenset[str]] | None = None,
+    near: Iterable[tuple[str, str, float]] = (),
 ) -> Relations:
     """Find models and scenarios that are the same under another name.
 
@@ -162,6 +163,9 @@ def find_relations(
         Fingerprint by target; a run without responses has none.
     texts : mapping of str to frozenset of str, optional
         Hashes of the instances' texts by scenario, where they could be had.
+    near : iterable of (str, str, float)
+        Pairs of models that are to count as one although they are no copies, and how alike they
+        are (`harness.agreement.Agreement.near_duplicates`).
 
     Returns
     -------
@@ -185,7 +189,12 @@ def find_relations(
             findings.append(
                 Finding(rule, (one, other), f"{share:.0%} of the cells equal, {weight} {unit}")
             )
-        if column == "scenario":
+        if column == "model":
+            for one, other, alike in near:
+                union.join(one, other)
+                words = f"unexplained agreement {alike:.2f}"
+                findings.append(Finding("near-duplicate", (one, other), words))
+        else:
             for one, other, share in _overlaps(texts or {}):
                 union.join(one, other)
                 words = f"{share:.0%} of the texts of the smaller are shared"

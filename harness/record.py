@@ -158,8 +158,12 @@ class Record:
         import pyarrow as pa
 
         names = self.held.runs["target"].to_numpy()
-        rows = [(f.seed, f.fold, t) for f in self.folds for t in names[f.test]]
-        seeds, folds, targets = zip(*rows, strict=True) if rows else ((), (), ())
+        rows = [
+            (f.seed, f.fold, target, None if np.isnan(near) else float(near))
+            for f in self.folds
+            for target, near in zip(names[f.test], self.held.closest(f)[f.test], strict=True)
+        ]
+        seeds, folds, targets, closest = zip(*rows, strict=True) if rows else ((), (), (), ())
         return pa.table(
             {
                 "task": _word(self.task.name, len(rows)),
@@ -167,6 +171,7 @@ class Record:
                 "fold": pa.array(folds, pa.int32()),
                 "target": pa.array(targets, pa.string()),
                 "role": _word("test", len(rows)),
+                "closest": pa.array(closest, pa.float64()),
             }
         )
 
@@ -338,7 +343,12 @@ class Record:
             "notes": list(self.suite.notes),
             "note": demo_note(self.suite),
             "isolation": self.isolation,
-            "leaks": {"treatment": self.leaks, **facts(self.held.relations)},
+            "leaks": {
+                "treatment": self.leaks,
+                **facts(
+                    self.held.strict_relations if self.leaks == "strict" else self.held.relations
+                ),
+            },
             "sha256": self.held.hashes(self.folds),
             "predictors": [self._predictor(spec) for spec in self.specs],
             "libraries": {name: _version(name) for name in LIBRARIES},

@@ -45,7 +45,8 @@ class Results:
     targets : DataFrame
         One row per target with its truth: ``target``, its description, ``value``.
     split : DataFrame
-        ``task, seed, fold, target, role``.
+        ``task, seed, fold, target, role``, and ``closest``, the greatest share of equal responses
+        of the target's model and a train model.
     predictions : DataFrame
         ``predictor, settings_hash, task, seed, fold, k, target, output_type, output_type_id,
         value``.

@@ -145,6 +145,32 @@ def load_task(name: str | Path) -> Task:
     return _checked({**raw, **_chosen(raw, settings, where)}, where)
 
 
+def task_of(recipe: Mapping[str, Any], where: str) -> Task:
+    """Make a task of a recipe's keys and values, as a manifest keeps them (``asdict`` of a task).
+
+    Parameters
+    ----------
+    recipe : mapping
+        Fields of `Task`.
+    where : str
+        Where it comes from; errors name it.
+
+    Raises
+    ------
+    UsageError
+        If it holds unknown keys or values.
+
+    Examples
+    --------
+    >>> from dataclasses import asdict
+    >>> task_of(asdict(load_task("new-model")), "here") == load_task("new-model")
+    True
+    """
+    if not isinstance(recipe.get("name"), str):
+        raise UsageError(f"the task {where} must be a mapping with at least the key name.")
+    return _checked(dict(recipe), where)
+
+
 def _chosen(raw: Mapping[str, Any], settings: dict[str, Any], where: str) -> dict[str, Any]:
     """Give what settings change of a recipe, its name among it."""
     if not settings:

@@ -148,6 +148,12 @@ class Suite:
             self._described, self._problems, replace(selection or self.selection, **changes)
         )
 
+    def through(
+        self, change: Callable[[Reader, RunDescription], tuple[Reader, RunDescription]]
+    ) -> Suite:
+        """Give the same selection of runs as `change` gives them: read and described otherwise."""
+        return Suite([change(*pair) for pair in self._described], ProblemLog(), self.selection)
+
     # -- tables ----------------------------------------------------------------------------------
 
     def iter_responses(

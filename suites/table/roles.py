@@ -45,7 +45,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "n": ("n", "n_items", "n_instances"),
     "fold": ("fold",),
     "run": (),
-    "instance_hash": (),
+    "instance_hash": ("instance_hash",),
     "status": (),
     "stderr": (),
     "lower": (),
