@@ -6,34 +6,33 @@ and tables without truth.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from harness.description import describe, needs_of, why_not
-from harness.held_out import HeldOut, check_k
+from harness.design import LEAKS, Design
+from harness.held_out import HeldOut
 from harness.local import Local
+from harness.output_folder import output_folder
 from harness.pool import Pool
 from harness.record import Record
 from harness.results import Results
 from harness.spec import Spec, spec_of, unique_names
 from harness.split import Fold
-from harness.task import Task, load_task
+from harness.task import Task
 from harness.unit import Unit, UnitResult
 from suites.errors import UsageError, unknown_name
 from suites.reading import read
 from suites.selection import Selection
 from suites.suite import Suite, require_runs
 
+__all__ = ["ISOLATION", "LEAKS", "evaluate", "selected"]
+
 ISOLATION: tuple[str, ...] = ("process", "none")
-LEAKS: tuple[str, ...] = ("block", "report")
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,6 +52,7 @@ def evaluate(
     overwrite: bool = False,
     fail_on: Sequence[str] | str = (),
     leaks: str = "block",
+    expect: Mapping[str, str] | None = None,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -90,7 +90,10 @@ def evaluate(
         passed is only shown.
     leaks : str
         ``block``: models and scenarios that are the same under two names are held out together
-        (`harness.leaks`). ``report``: they are only noted.
+        (`harness.leaks`). ``strict``: and so are near-duplicate models (`harness.agreement`).
+        ``report``: they are only noted.
+    expect : mapping of str to str, optional
+        The ``sha256`` of another manifest: data, truth and split must be the same.
     command : sequence of str, optional
         The command line, for the manifest.
     progress : callable, optional
@@ -103,7 +106,8 @@ def evaluate(
     Raises
     ------
     UsageError
-        For whatever the user can mend: sources, names, settings, an output folder in the way.
+        For whatever the user can mend: sources, names, settings, an output folder in the way,
+        sources that are not what was expected.
 
     Examples
     --------
@@ -112,30 +116,26 @@ def evaluate(
     >>> results.ranking()["predictor"].tolist()
     ['scenario-mean', 'beta-binomial']
     """
-    recipe = task if isinstance(task, Task) else load_task(task)
-    ks = check_k(recipe.k if k is None else _sequence(k))
-    seed_list = list(recipe.seeds if seeds is None else _sequence(seeds))
+    design = Design.of(task, k, folds, seeds, leaks)
+    recipe = design.task
     specs = _specs(predictors, recipe)
-    _check(isolation, leaks, jobs, seed_list, timeout, specs)
+    _check(isolation, jobs, timeout, specs)
     suite = selected(sources if isinstance(sources, Suite) else read(sources), recipe)
     require_runs(suite, "evaluate")
     report = progress or (lambda what, done, total: None)
     must_pass = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
 
-    with _folder(out, overwrite) as (folder, final, keep):
+    with output_folder(out, overwrite) as output:
+        folder = output.folder
         work = folder / "work"
         work.mkdir()
         with Local() if isolation == "none" else Pool(work) as workers:
-            described = {spec.name: describe(workers, spec, timeout) for spec in specs}
+            described = {s.name: describe(s.answers or workers, s, timeout) for s in specs}
             frames = any("frames" in needs_of(d) for d in described.values())
             held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
-            ks = _possible(ks, held)
-            all_folds = held.folds(
-                recipe,
-                recipe.folds if folds is None else folds,
-                seed_list,
-                block_leaks=leaks == "block",
-            )
+            ks, all_folds = design.apply(held)
+            if expect is not None:
+                _require_same(expect, held.hashes(all_folds))
             record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command, leaks)
             for spec in specs:
                 description = described[spec.name]
@@ -148,13 +148,8 @@ def evaluate(
             suite.notes.append(f"no predictor has a check {name!r}: nothing could fail on it.")
         record.write(folder)
         shutil.rmtree(work)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if final != folder:
-            if final.exists():  # the old results go only when the new ones stand whole
-                final.rename(folder.with_name(f"{folder.name}-replaced"))
-            folder.rename(final)
-            shutil.rmtree(folder.with_name(f"{folder.name}-replaced"), ignore_errors=True)
-    return Results(final, keep)
+        output.put()
+    return Results(output.final, output.keep)
 
 
 def selected(suite: Suite, task: Task) -> Suite:
@@ -189,20 +184,14 @@ def _specs(predictors: Any, task: Task) -> list[Spec]:
 
 def _check(
     isolation: str,
-    leaks: str,
     jobs: int,
-    seeds: Sequence[int],
     timeout: float | None,
     specs: Iterable[Spec],
 ) -> None:
     if isolation not in ISOLATION:
         raise unknown_name("isolation", isolation, ISOLATION)
-    if leaks not in LEAKS:
-        raise unknown_name("treatment of leaks", leaks, LEAKS)
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}.")
-    if not seeds or any(seed < 0 for seed in seeds):
-        raise UsageError(f"seeds must be whole numbers of at least 0, got {seeds}.")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"timeout must be more than 0 seconds, got {timeout:g}.")
     for spec in specs:
@@ -214,23 +203,19 @@ def _check(
             )
 
 
-def _possible(ks: Sequence[int], held: HeldOut) -> list[int]:
-    """Keep the numbers of shown responses that some run has; say which are left out.
-
-    Raises
-    ------
-    UsageError
-        If none is left.
-    """
-    most = max(fact.instances for fact in held.facts.values())
-    left = [k for k in ks if k == 0 or k < most]
-    if len(left) < len(ks):
-        dropped = ", ".join(str(k) for k in ks if k not in left)
-        why = f"no run has more than {most} instances" if most else "the runs have no responses"
-        if not left:
-            raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = 0.")
-        held.suite.notes.append(f"k = {dropped} is left out: {why}.")
-    return left
+def _require_same(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Refuse sources that are not what was expected, saying what differs."""
+    names = {
+        "data": "the responses (data)",
+        "truth": "the runs or their values (truth)",
+        "split": "what each fold holds out (split)",
+    }
+    differ = [text for name, text in names.items() if expected.get(name) != found[name]]
+    if differ:
+        raise UsageError(
+            "the sources do not give what was expected of them. What differs: "
+            f"{', '.join(differ)}. Name the very sources, in the same state, with the same options."
+        )
 
 
 def _units(
@@ -263,7 +248,7 @@ def _carry_out(
     done = 0
     if jobs == 1:
         for unit in units:
-            yield unit, unit.run(workers.start)
+            yield unit, unit.run(_start(unit, workers))
             report("predicting", done := done + 1, total)
         return
     with ThreadPoolExecutor(jobs) as threads:
@@ -271,7 +256,7 @@ def _carry_out(
         try:
             while True:
                 for unit in itertools.islice(units, jobs - len(running)):
-                    running[threads.submit(unit.run, workers.start)] = unit
+                    running[threads.submit(unit.run, _start(unit, workers))] = unit
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -287,46 +272,6 @@ def _named(report: Progress, what: str) -> Callable[[int, int], None]:
     return lambda done, total: report(what, done, total)
 
 
-def _sequence(value: Sequence[int] | int) -> Sequence[int]:
-    return [value] if isinstance(value, int) else value
-
-
-class _Temporary:
-    """A folder that is removed when the last one who keeps it is gone, or at the end."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="benchcast-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _folder(
-    out: str | Path | None, overwrite: bool
-) -> Iterator[tuple[Path, Path, _Temporary | None]]:
-    """Give a folder to work in, where it goes when all is done, and what keeps it alive."""
-    if out is None:
-        keep = _Temporary()
-        path = keep.path / "results"
-        path.mkdir()
-        yield path, path, keep
-        return
-    final = Path(out)
-    if final.exists() and (not final.is_dir() or any(final.iterdir())):
-        if not (final / "manifest.json").is_file():
-            raise UsageError(
-                f"{final} is there already and holds no results: name another folder for --out."
-            )
-        if not overwrite:
-            raise UsageError(
-                f"{final} holds results already: name another folder, or pass --overwrite."
-            )
-    final.absolute().parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.absolute().parent))
-    mask = os.umask(0)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)  # as mkdir would have made it
-    try:
-        yield folder, final, None
-    finally:
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+def _start(unit: Unit, workers: Pool | Local) -> Callable[[str], Any]:
+    """Give what starts a unit's worker, or what answers in its place."""
+    return (unit.spec.answers or workers).start

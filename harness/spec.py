@@ -48,6 +48,9 @@ class Spec:
         Keyword arguments of its constructor.
     instance : object
         A ready object, for isolation ``none`` only.
+    answers : object
+        What answers in place of a worker: predictions that were made before
+        (`harness.file_answers`).
     """
 
     name: str
@@ -56,6 +59,7 @@ class Spec:
     cls: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     instance: Any = field(default=None, compare=False, repr=False)
+    answers: Any = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:

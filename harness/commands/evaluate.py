@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.commands.common import (
     add_command,
@@ -16,6 +16,9 @@ from harness.commands.common import (
     read_source,
     say_problems,
 )
+
+if TYPE_CHECKING:
+    from harness.results import Results
 
 
 def add(commands: Any) -> None:
@@ -46,7 +49,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--leaks",
         default="block",
-        help="block (default): what is the same under two names is held out together; or report",
+        help="block (default): what is the same under two names is held out together; strict: "
+        "near-duplicate models too; report: neither",
     )
     parser.add_argument("--isolation", default="process", help="process (default) or none")
     parser.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
@@ -57,7 +61,6 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, and print the ranking."""
     from harness.evaluation import evaluate
-    from harness.listing import records
     from harness.progress import Bar
     from harness.spec import expand
 
@@ -83,9 +86,16 @@ def run(options: argparse.Namespace) -> int:
             progress=bar,
         )
     say_problems(suite, said)  # what came to light when the responses were read
-    for note in suite.notes:
+    return show(results, options.json)
+
+
+def show(results: Results, as_json: bool) -> int:
+    """Print the ranking, and what was decided on the way."""
+    from harness.listing import records
+
+    for note in results.manifest["notes"]:
         print(f"note: {note}", file=sys.stderr)
-    if options.json:
+    if as_json:
         print_json({"out": str(results.path), "ranking": records(results.ranking())})
         return 0
     from leaderboard.terminal import print_ranking

@@ -622,7 +622,7 @@ def test_tables_have_the_columns_that_are_documented(calm):
         "output_type_id",
         "value",
     ]
-    assert calm.split.columns.tolist() == ["task", "seed", "fold", "target", "role"]
+    assert calm.split.columns.tolist() == ["task", "seed", "fold", "target", "role", "closest"]
     assert set(calm.predictions["output_type_id"].map(type)) == {str}
     assert len(calm.targets) == calm.targets["target"].nunique() == 96
     assert calm.targets["binary"].all()

@@ -1,0 +1,95 @@
+"""`Design`: what is held out, how often, and how many responses are shown, before data are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.held_out import HeldOut, check_k
+from harness.split import Fold
+from harness.task import Task, load_task
+from suites.errors import UsageError, unknown_name
+
+__all__ = ["LEAKS", "Design"]
+
+LEAKS: tuple[str, ...] = ("block", "strict", "report")
+
+
+@dataclass(frozen=True)
+class Design:
+    """The arguments of an evaluation that decide its folds; made and checked by `of`.
+
+    Attributes
+    ----------
+    task : Task
+        What is held out together.
+    k : tuple of int
+        Numbers of shown responses, ascending.
+    folds : int or str
+        Number of folds, ``each``, or the name (or a glob) of folds that the source prescribes.
+    seeds : tuple of int
+        Of the shufflings.
+    leaks : str
+        One of `LEAKS`.
+    """
+
+    task: Task
+    k: tuple[int, ...]
+    folds: int | str
+    seeds: tuple[int, ...]
+    leaks: str
+
+    @classmethod
+    def of(
+        cls,
+        task: str | Path | Task,
+        k: Sequence[int] | int | None,
+        folds: int | str | None,
+        seeds: Sequence[int] | int | None,
+        leaks: str,
+    ) -> Design:
+        """Fill in what the task says where nothing is given, and check the rest.
+
+        Raises
+        ------
+        UsageError
+            For an unknown task or treatment of leaks, and numbers that are none.
+
+        Examples
+        --------
+        >>> Design.of("heldout-run", 5, None, None, "block").folds
+        10
+        """
+        recipe = task if isinstance(task, Task) else load_task(task)
+        ks = check_k(recipe.k if k is None else _sequence(k))
+        seed_list = tuple(recipe.seeds if seeds is None else _sequence(seeds))
+        if leaks not in LEAKS:
+            raise unknown_name("treatment of leaks", leaks, LEAKS)
+        if not seed_list or any(seed < 0 for seed in seed_list):
+            raise UsageError(f"seeds must be whole numbers of at least 0, got {list(seed_list)}.")
+        return cls(recipe, tuple(ks), recipe.folds if folds is None else folds, seed_list, leaks)
+
+    def apply(self, held: HeldOut) -> tuple[list[int], list[Fold]]:
+        """Give the numbers of shown responses that some run has, and the folds.
+
+        Numbers that no run has are left out, and said in the suite's notes.
+
+        Raises
+        ------
+        UsageError
+            If no number is left, or the folds cannot be made.
+        """
+        most = max(fact.instances for fact in held.facts.values())
+        left = [k for k in self.k if k == 0 or k < most]
+        if len(left) < len(self.k):
+            dropped = ", ".join(str(k) for k in self.k if k not in left)
+            why = f"no run has more than {most} instances" if most else "the runs have no responses"
+            if not left:
+                raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = 0.")
+            held.suite.notes.append(f"k = {dropped} is left out: {why}.")
+        return left, held.folds(self.task, self.folds, self.seeds, leaks=self.leaks)
+
+
+def _sequence(value: Sequence[int] | int) -> Sequence[int]:
+    return [value] if isinstance(value, int) else value
