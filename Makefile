@@ -14,7 +14,7 @@ help:
 	@echo "make check        format, lint, types, import contracts, examples of the docs"
 	@echo "make slow         tests that take minutes"
 	@echo "make bench        timings, as ratios within one run"
-	@echo "make science      measure the predictors on the arena; writes docs/results.md"
+	@echo "make science      measure the predictors on the arena; writes docs/results.md, docs/compare.md"
 	@echo "make conformance  compare with the original implementations, in their own environments"
 
 setup: $(VENV)/.ready
@@ -83,6 +83,7 @@ bench: setup-dev
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
+	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
 
 # HELM without its dependencies: its data classes and schemas need only these.
 ORIGINALS := $(VENV)-originals

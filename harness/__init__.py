@@ -10,11 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.comparison import compare_models
     from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
     from harness.evaluation import evaluate
     from harness.instance_predictor import InstancePrediction, InstancePredictor
     from harness.predictor import Predictor, RunPrediction, RunPredictor
+    from harness.question import Question, predict_run
     from harness.results import Results
+    from harness.scoring import score_predictions
+    from harness.split_folder import write_split
     from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
 
 _HOMES = {
@@ -33,7 +37,12 @@ _HOMES = {
     "SequesteredTestSplit": "harness.data_splits",
     "TestSplit": "harness.data_splits",
     "TrainSplit": "harness.data_splits",
+    "Question": "harness.question",
+    "compare_models": "harness.comparison",
     "evaluate": "harness.evaluation",
+    "predict_run": "harness.question",
+    "score_predictions": "harness.scoring",
+    "write_split": "harness.split_folder",
 }
 
 __all__ = [
@@ -46,13 +55,18 @@ __all__ = [
     "InstancePrediction",
     "InstancePredictor",
     "Predictor",
+    "Question",
     "Results",
     "RunPrediction",
     "RunPredictor",
     "SequesteredTestSplit",
     "TestSplit",
     "TrainSplit",
+    "compare_models",
     "evaluate",
+    "predict_run",
+    "score_predictions",
+    "write_split",
 ]
 
 

@@ -7,10 +7,34 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.commands import catalogue, doctor, evaluate, frames, ls
+from harness.commands import (
+    catalogue,
+    check_predictor,
+    compare,
+    doctor,
+    evaluate,
+    explain_task,
+    frames,
+    ls,
+    predict,
+    score,
+    split,
+)
 from suites.errors import UsageError
 
-COMMANDS = (doctor, catalogue, ls, frames, evaluate)
+COMMANDS = (
+    doctor,
+    catalogue,
+    ls,
+    frames,
+    explain_task,
+    check_predictor,
+    evaluate,
+    predict,
+    split,
+    score,
+    compare,
+)
 """Modules of commands, in the order of the help."""
 
 

@@ -6,6 +6,8 @@ declares what it needs and returns distributions.
 
 from __future__ import annotations
 
+import contextlib
+import random
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -146,6 +148,16 @@ class Predictor:
             f"{type(self).__name__} predicts nothing: derive it from RunPredictor or "
             "InstancePredictor and give it a method predict."
         )
+
+
+def reseed(predictor: Any, seed: int) -> None:
+    """Seed whatever is random in a predictor: `random`, NumPy's global state, ``random_state``."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - what is seeded is what others may use
+    with contextlib.suppress(AttributeError):  # a class with __slots__
+        predictor.random_state = seed
 
 
 class RunPredictor(Predictor, ABC):

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.diagnostics import read_table, why_failed
-from harness.held_out import FoldView, TargetFacts
+from harness.held_out import TargetFacts
 from harness.pool import CallFailed, WorkerLost
 from harness.prediction_table import COLUMNS, decode, from_bytes
 from harness.spec import Spec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
+
+    from harness.split import Fold
 
 STATUSES: tuple[str, ...] = (
     "ok",
@@ -39,6 +43,22 @@ class Caller(Protocol):
         self, message: dict[str, Any], blobs: tuple[bytes, ...] = (), *, timeout: float | None
     ) -> tuple[dict[str, Any], list[bytes]]:
         """Send a message and wait for its answer."""
+
+
+class View(Protocol):
+    """What may be seen of one fold (`harness.held_out.FoldView`)."""
+
+    fold: Fold
+    path: Path
+
+    def asked(self, k: int) -> list[str]:
+        """Give the targets that are asked for when k responses are shown."""
+
+    def shown(self, k: int) -> bytes | None:
+        """Give the shown responses, an Arrow stream; None where the source has none."""
+
+    def state(self, k: int) -> bytes | None:
+        """Give what may be seen of the targets' scenario_state; None without frames."""
 
 
 @dataclass
@@ -78,7 +98,7 @@ class Unit:
         The predictor.
     description : mapping
         What its class declares (`harness.worker.Session.describe`).
-    view : FoldView
+    view : View
         What it may see.
     ks : sequence of int
         Numbers of shown responses, ascending.
@@ -94,7 +114,7 @@ class Unit:
 
     spec: Spec
     description: Mapping[str, Any]
-    view: FoldView
+    view: View
     ks: Sequence[int]
     facts: Mapping[str, TargetFacts]
     timeout: float | None

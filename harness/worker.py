@@ -6,14 +6,13 @@ isolation ``none`` the parent calls the same session itself.
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import json
 import os
-import random
 import resource
 import sys
 import time
@@ -22,18 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.channel import Channel, Closed
-from harness.data_splits import SequesteredTestSplit, TrainSplit
+from harness.data_splits import TrainSplit
 from harness.diagnostics import KINDS, to_table
 from harness.fold_folder import FoldFolder
 from harness.instance_predictor import InstancePredictor
-from harness.prediction_table import encode, from_bytes, to_bytes
-from harness.predictor import NotApplicable, Predictor
-from harness.shards import table_to_frame
+from harness.prediction_table import encode, to_bytes
+from harness.predictor import NotApplicable, Predictor, reseed
 from suites.errors import NotInstalled
-from suites.schema import to_pandas
 
 
 class Session:
@@ -41,6 +36,7 @@ class Session:
 
     def __init__(self) -> None:
         self.predictor: Any = None
+        self.make: Callable[[], Any] | None = None
         self.folder: FoldFolder | None = None
         self.train: TrainSplit | None = None
 
@@ -57,19 +53,20 @@ class Session:
         import ast
 
         if instance is not None and not inspect.isclass(instance):
-            self.predictor = instance
+            self.predictor, self.make = instance, lambda: copy.deepcopy(instance)
             return {}
         cls = instance if instance is not None else load_class(spec)
         settings = ast.literal_eval(spec["settings"])
+        self.make = lambda: cls(**settings)
         try:
-            self.predictor = cls(**settings)
+            self.predictor = self.make()
         except TypeError as err:
             known = ", ".join(settings_of(cls)) or "none"
             raise TypeError(f"{err}; its settings are: {known}") from err
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """Give what the class declares: needs, min_k, tasks, kind, its code's hash."""
+        """Give what the class declares: needs, min_k, tasks, settings, kind, its code's hash."""
         cls = type(self.predictor)
         needs = getattr(cls, "needs", None)
         tasks = getattr(cls, "tasks", None)
@@ -79,6 +76,7 @@ class Session:
             "needs": None if needs is None else [str(n) for n in needs],
             "min_k": int(getattr(cls, "min_k", 0)),
             "tasks": None if tasks is None else [str(t) for t in tasks],
+            "settings": settings_of(cls),
             "diagnostics": [k for k in KINDS if callable(getattr(self.predictor, k, None))],
             "magnet": isinstance(self.predictor, Predictor) and needs is None,
             "summary": (inspect.getdoc(cls) or "").strip().split("\n")[0],
@@ -89,7 +87,7 @@ class Session:
         """Open the fold's folder and let the predictor learn from the train split."""
         self.folder = FoldFolder(Path(folder))
         self.train = self.folder.train_split()
-        self._reseed(seed)
+        reseed(self.predictor, seed)
         fit = getattr(self.predictor, "fit", None)
         if callable(fit):
             fit(self.train)
@@ -119,17 +117,8 @@ class Session:
         assert self.folder is not None
         folder = self.folder
         targets = folder.targets(k)
-        test = SequesteredTestSplit(
-            run_specs=folder.run_specs,
-            scenario_state=None if state is None else lambda: _frame(state),
-            runs=lambda: targets.drop(columns=["target", "instances"]).drop_duplicates(),
-            responses=None if shown is None else lambda: to_pandas(from_bytes(shown)),
-            models=folder.models,
-            scenarios=folder.scenarios,
-            targets=targets.copy(),
-            k=k,
-        )
-        self._reseed(seed)
+        test = folder.test_split(targets, k, shown, state)
+        reseed(self.predictor, seed)
         # a predictor without fit learns in predict; each k starts from the same train split
         train = self.train if hasattr(self.predictor, "fit") else folder.train_split()
         answer = encode(self.predictor.predict(train, test), targets)
@@ -139,11 +128,27 @@ class Session:
         """Let the predictor judge itself: leave each train run out in turn, or check its fit."""
         return to_bytes(to_table(kind, getattr(self.predictor, kind)(self.train)))
 
-    def _reseed(self, seed: int) -> None:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - what is seeded is what others may use
-        with contextlib.suppress(AttributeError):  # a class with __slots__
-            self.predictor.random_state = seed
+    def check(self, name: str, folder: str) -> dict[str, Any]:
+        """Carry out one check of the contract on new objects of the predictor.
+
+        Parameters
+        ----------
+        name : str
+            One of `harness.contract.checks.CHECKS`.
+        folder : str
+            What `harness.contract.prepare` made.
+
+        Returns
+        -------
+        mapping
+            ``outcome``, ``message`` and ``mend``, as a `harness.contract.checks.Finding` has them.
+        """
+        from harness.contract.cases import Cases
+        from harness.contract.checks import Context, carry_out
+
+        assert self.make is not None
+        found = carry_out(name, Context(self.make, Cases(Path(folder))))
+        return {"outcome": found.outcome, "message": found.message, "mend": found.mend}
 
 
 def load_class(spec: dict[str, Any]) -> Any:
@@ -251,7 +256,7 @@ def serve(channel: Channel) -> None:
 def answer(
     session: Session, message: dict[str, Any], blobs: list[bytes]
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Carry out one message: load, describe, fit, predict, checks or loo."""
+    """Carry out one message: load, describe, fit, predict, checks, loo or check."""
     calls: dict[str, Callable[[], tuple[dict[str, Any], list[bytes]]]] = {
         "load": lambda: (session.load(message["spec"], message.get("instance")), []),
         "describe": lambda: (session.describe(), []),
@@ -259,6 +264,7 @@ def answer(
         "predict": lambda: _predict(session, message, blobs),
         "checks": lambda: ({}, [session.diagnose("checks")]),
         "loo": lambda: ({}, [session.diagnose("loo")]),
+        "check": lambda: (session.check(message["name"], message["folder"]), []),
     }
     return calls[message["call"]]()
 
@@ -271,12 +277,6 @@ def _predict(
     state = rest.pop(0) if message["state"] else None
     status, table = session.predict(message["k"], message["seed"], shown, state)
     return {}, [table, json.dumps(status).encode()]
-
-
-def _frame(data: bytes) -> Any:
-    from suites.helm.frames import DotDictDataFrame
-
-    return DotDictDataFrame(table_to_frame(from_bytes(data)))
 
 
 def _cpu() -> float:

@@ -39,10 +39,28 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def add_source_arguments(parser: argparse.ArgumentParser, *, table: bool = True) -> None:
-    """Declare sources, how they are read and what of them is selected."""
+def add_source_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    table: bool = True,
+    by_name: bool = True,
+    required: bool = True,
+) -> None:
+    """Declare sources, how they are read and what of them is selected.
+
+    Parameters
+    ----------
+    table : bool
+        Whether ``--table`` is another name of ``--table-spec``.
+    by_name : bool
+        Whether ``--model`` and ``--scenario`` select; a command that asks about one declares its
+        own, and all runs are read.
+    required : bool
+        Whether there must be a source.
+    """
+    many = "+" if required else "*"
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="folder, file, glob, URL or demo"
+        "sources", nargs=many, metavar="SOURCE", help="folder, file, glob, URL or demo"
     )
     group = parser.add_argument_group("reading")
     names = ["--table-spec", *(["--table"] if table else [])]
@@ -58,9 +76,11 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, table: bool = True)
         "--error-policy", default="as-logged", help="as-logged (default), exclude or incorrect"
     )
     group = parser.add_argument_group("selection")
+    kept = (("--model", "models to keep"), ("--scenario", "scenarios to keep"))
+    if not by_name:
+        parser.set_defaults(model=[], scenario=[])
     for name, what in (
-        ("--model", "models to keep"),
-        ("--scenario", "scenarios to keep"),
+        *(kept if by_name else ()),
         ("--exclude-model", "models to leave out"),
         ("--exclude-scenario", "scenarios to leave out"),
     ):

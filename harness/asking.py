@@ -1,0 +1,252 @@
+"""Ask one predictor for runs that were not made, in a worker, as an evaluation does."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.asked_runs import AskedRun, shown_table
+from harness.description import describe, needs_of, why_not
+from harness.distribution import Distribution
+from harness.fold_folder import FoldFolder
+from harness.held_out import HeldOut, TargetFacts
+from harness.information import TARGET_COLUMNS
+from harness.pool import Pool
+from harness.prediction_table import decode, to_bytes
+from harness.spec import Spec
+from harness.split import Fold
+from harness.task import load_task
+from harness.unit import Unit
+from suites.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["DRAWS", "Reply", "ask", "draws_of"]
+
+DRAWS = 1000
+"""Draws from distributions that a predictor gives one by one."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a predictor said of the runs it was asked for, at one number of shown responses.
+
+    Attributes
+    ----------
+    distributions : mapping of str to Distribution
+        Target → its distribution.
+    status : mapping of str to (str, str)
+        Target → what became of it, and why (`harness.unit.STATUSES`).
+    table : pyarrow.Table or None
+        The predictions as its worker wrote them; None where it gave none.
+    """
+
+    distributions: Mapping[str, Distribution]
+    status: Mapping[str, tuple[str, str]]
+    table: pa.Table | None
+
+
+class _Facts(TargetFacts):
+    """A target whose truth nobody knows: nothing is scored."""
+
+    def scores(self, distribution: Distribution, target: str) -> dict[str, float]:
+        return {}
+
+
+class _View:
+    """What a worker is shown of the asked runs: nothing at k = 0, else all that was observed."""
+
+    def __init__(self, folder: FoldFolder, asked: Sequence[AskedRun], seed: int) -> None:
+        self.fold = Fold(seed, 0, np.ones(len(asked), bool))
+        self.path = folder.path
+        self.targets = [run.row["target"] for run in asked]
+        self._instances = [len(run.instances) for run in asked]
+        self._shown = to_bytes(shown_table(asked)), to_bytes(shown_table([]))
+
+    def asked(self, k: int) -> list[str]:
+        return [t for t, size in zip(self.targets, self._instances, strict=True) if size > k]
+
+    def shown(self, k: int) -> bytes | None:
+        return self._shown[0 if k else 1]
+
+    def state(self, k: int) -> bytes | None:
+        return None
+
+
+def ask(
+    held: HeldOut,
+    train: NDArray[np.bool_],
+    asked: Sequence[AskedRun],
+    spec: Spec,
+    *,
+    joint: bool = False,
+    before: bool = True,
+    seed: int = 0,
+    timeout: float | None = 600.0,
+) -> tuple[Spec, dict[int, Reply]]:
+    """Ask a predictor for the distributions of runs.
+
+    Parameters
+    ----------
+    held : HeldOut
+        The source's runs.
+    train : array of bool, shape (rows of ``held.runs``,)
+        Which of them it may learn from.
+    asked : sequence of AskedRun
+        What to predict; one or more.
+    spec : Spec
+        The predictor.
+    joint : bool
+        Ask for draws that belong together, where the predictor has the setting ``joint``.
+    before : bool
+        Ask also for what it would say without the observed responses.
+    seed : int
+        For what is random in it.
+    timeout : float or None
+        Seconds of wall time for each call.
+
+    Returns
+    -------
+    Spec
+        The predictor with the settings it was given.
+    dict of int to Reply
+        Number of shown responses → reply: 0, and the largest number that was observed of a run.
+
+    Raises
+    ------
+    UsageError
+        If the predictor cannot be made, does not apply, or failed.
+    """
+    if not train.any():
+        raise UsageError("nothing is left to learn from: all runs of the source are held out.")
+    task = load_task("heldout-run")
+    work = held.folder / f"asked-{hashlib.sha256(repr((spec.name, seed)).encode()).hexdigest()[:8]}"
+    work.mkdir()
+    most = max(run.k for run in asked)
+    # every run that is asked for has more instances than were shown of it; of the others the
+    # least k is enough to say that something is shown
+    k = most if len(asked) == 1 else min(most, 1)
+    ks = sorted({0, k} if before else {k})
+    facts = {
+        run.row["target"]: _Facts(
+            float("nan"),
+            run.row["n"],
+            bool(run.row["binary"]),
+            run.row["lower"],
+            run.row["upper"],
+            len(run.instances),
+        )
+        for run in asked
+    }
+    with Pool(work) as workers:
+        description = describe(workers, spec, timeout)
+        if joint and "joint" in description.get("settings", ()) and "joint" not in spec.settings:
+            spec = dataclasses.replace(spec, settings={**spec.settings, "joint": True})
+        why = why_not(description, task, held)
+        if why is None and "frames" in (description.get("needs") or ()):
+            why = "it reads HELM's frames, and a run that was not made has none"
+        if why is not None:
+            raise UsageError(f"the predictor {spec.name} cannot be asked: {why.rstrip('.')}.")
+        view = _View(_folder(held, train, asked, work), asked, seed)
+        quiet = {**description, "diagnostics": []}  # they judge an evaluation's fold
+        frames = held.has_frames and "frames" in needs_of(description)
+        result = Unit(spec, quiet, view, ks, facts, timeout, frames).run(workers.start)
+    replies = {}
+    for k in ks:
+        status = {t: (state, message) for at, t, state, _, message in result.status if at == k}
+        table = result.predictions.get(k)
+        given = {} if table is None else {t: d for t, d, _ in decode(table, facts) if d is not None}
+        replies[k] = Reply({t: d for t, d in given.items() if status[t][0] == "ok"}, status, table)
+    if not any(reply.distributions for reply in replies.values()):
+        state, message = next(iter(replies[ks[-1]].status.values()), ("missing", "no answer"))
+        raise UsageError(
+            f"the predictor {spec.name} gave no prediction: {state}: {message.rstrip('.')}."
+        )
+    return spec, replies
+
+
+def draws_of(reply: Reply, *, seed: int = 0) -> tuple[dict[str, NDArray[np.float64]], bool]:
+    """Give draws of each target's value, those at one place belonging together.
+
+    Parameters
+    ----------
+    reply : Reply
+        What a predictor said.
+    seed : int
+        Of draws from distributions that were given one by one.
+
+    Returns
+    -------
+    draws : dict of str to ndarray, shape (D,)
+        Target → draws, metric units, beyond no bound.
+    joint : bool
+        Whether all of them are draws of the predictor's own that belong together; else those of
+        targets that were given one by one are independent.
+    """
+    joint = joint_draws(reply.table) if reply.table is not None else {}
+    joint = {t: draws for t, draws in joint.items() if t in reply.distributions}
+    size = max((len(draws) for draws in joint.values()), default=DRAWS)
+    out: dict[str, NDArray[np.float64]] = {}
+    for target, distribution in reply.distributions.items():
+        given = joint.get(target)
+        if given is not None and len(given) == size:
+            low = -np.inf if distribution.lower is None else distribution.lower
+            high = np.inf if distribution.upper is None else distribution.upper
+            out[target] = np.clip(given, low, high)
+        else:
+            # evenly spread levels in an order of the target's own: draws without excess noise
+            words = np.frombuffer(hashlib.sha256(target.encode()).digest(), np.uint32)[:4]
+            rng = np.random.default_rng([seed, *words.tolist()])
+            level = (rng.permutation(size) + rng.random(size)) / size
+            out[target] = distribution.quantile(level)
+    return out, len(joint) == len(out) and bool(out)
+
+
+def joint_draws(table: pa.Table) -> dict[str, NDArray[np.float64]]:
+    """Give the draws of a table of predictions that are joint over targets, in their order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kept = table.filter(pc.equal(table.column("output_type").cast(pa.string()), "joint_sample"))
+    names = kept.column("target").cast(pa.string()).to_numpy(zero_copy_only=False)
+    place = kept.column("output_type_id").cast(pa.string()).cast(pa.int64()).to_numpy()
+    value = kept.column("value").to_numpy()
+    order = np.lexsort((place, names))
+    edges = np.flatnonzero(names[order][1:] != names[order][:-1]) + 1
+    groups = np.split(order, edges) if len(order) else []
+    return {str(names[group[0]]): value[group] for group in groups}
+
+
+def _folder(
+    held: HeldOut, train: NDArray[np.bool_], asked: Sequence[AskedRun], work: Any
+) -> FoldFolder:
+    """Write the folder that a worker gets: train runs, descriptions of what is asked for."""
+    import pandas as pd
+
+    runs = held.runs[train].reset_index(drop=True).drop(columns="target")
+    # the source's name, not its place, as in an evaluation
+    runs["source"] = runs["source"].map(os.path.basename).astype("string")
+    names = ["target", *TARGET_COLUMNS]
+    targets = pd.DataFrame([run.row for run in asked], columns=names)
+    kinds = held.runs[list(TARGET_COLUMNS)].dtypes.to_dict()
+    targets = targets.astype({**kinds, "target": "string"})
+    targets["instances"] = [run.instances for run in asked]
+    return FoldFolder.write(
+        work / "fold",
+        shards=held.shards,
+        train_runs=runs,
+        targets=targets,
+        models=held.suite.models,
+        scenarios=held.suite.scenarios,
+        tables=["responses"] if held.has_responses else [],
+        run_specs=None,
+        partial={},
+    )
