@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.contract.cases import Cases
-from harness.contract.checks import Broken, Context, carry_out
+from harness.contract.checks import carry_out
+from harness.contract.context import Broken, Context
 from harness.contract.prepare import prepare
 from harness.spec import parse_spec
 from harness.worker import Session, load_class

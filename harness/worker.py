@@ -141,10 +141,11 @@ class Session:
         Returns
         -------
         mapping
-            ``outcome``, ``message`` and ``mend``, as a `harness.contract.checks.Finding` has them.
+            ``outcome``, ``message`` and ``mend``, as a `harness.contract.context.Finding` has them.
         """
         from harness.contract.cases import Cases
-        from harness.contract.checks import Context, carry_out
+        from harness.contract.checks import carry_out
+        from harness.contract.context import Context
 
         assert self.make is not None
         found = carry_out(name, Context(self.make, Cases(Path(folder))))

@@ -55,9 +55,9 @@ BY_HAND = (
     "items), the least conditional variances (.08 and .05), Student's t with 8 degrees of freedom, "
     "100 items at which half of a stranger's further spread is gone, 5 columns as the weight of "
     "all scenarios beside a group's own.",
-    "The numbers of sweeps. They were lengthened twice after runs on seeds 100 and 101, whose scores "
-    "hardly changed, for folds of HibayesFactor in which 93.5 and then 98.5 % of the targets had "
-    "converged.",
+    "The numbers of sweeps. They were lengthened twice after runs on seeds 100 and 101, whose "
+    "scores hardly changed, for folds of HibayesFactor in which 93.5 and then 98.5 % of the "
+    "targets had converged.",
 )
 """What is not learned, with its source."""
 

@@ -12,7 +12,8 @@ from harness.cli import main
 from harness.contract import findings
 from harness.contract import prepare as preparing
 from harness.contract.cases import Cases
-from harness.contract.checks import CHECKS, Context, carry_out
+from harness.contract.checks import CHECKS, carry_out
+from harness.contract.context import Context
 from harness.contract.prepare import prepare
 from harness.contract.said import Said, difference
 from harness.pool import Pool
