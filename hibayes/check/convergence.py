@@ -10,6 +10,7 @@ import numpy as np
 from hibayes import arviz_bridge
 from hibayes.check.definition import Checker, CheckerResult, checker
 from hibayes.check.verdict import give, named, number
+from hibayes.model.definition import unidentified_in
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +30,11 @@ def r_hat(threshold: float = 1.01) -> Checker:
     -----
     Diagnostics: ``r_hat`` (array over the rows of the summary), ``r_hat_verdict``. A scalar that
     is the same in all draws by construction has no R-hat and is not held against the model; one
-    whose draws are not finite is.
+    whose draws are not finite is. Variables that the model says are known up to rotation only
+    (factors, loadings) are left out, here and of the effective sample sizes; the message names
+    them.
     """
-    limit = _threshold(threshold, "r_hat")
-
-    def check(state: Any, display: Any = None) -> tuple[Any, CheckerResult]:
-        return _compare(state, "r_hat", limit, low=False)
-
-    return check
+    return _of_summary("r_hat", threshold, low=False)
 
 
 @checker
@@ -52,12 +50,7 @@ def ess_bulk(threshold: float = 1000) -> Checker:
     -----
     Diagnostics: ``ess_bulk``, ``ess_bulk_verdict``.
     """
-    limit = _threshold(threshold, "ess_bulk")
-
-    def check(state: Any, display: Any = None) -> tuple[Any, CheckerResult]:
-        return _compare(state, "ess_bulk", limit, low=True)
-
-    return check
+    return _of_summary("ess_bulk", threshold, low=True)
 
 
 @checker
@@ -73,12 +66,7 @@ def ess_tail(threshold: float = 1000) -> Checker:
     -----
     Diagnostics: ``ess_tail``, ``ess_tail_verdict``.
     """
-    limit = _threshold(threshold, "ess_tail")
-
-    def check(state: Any, display: Any = None) -> tuple[Any, CheckerResult]:
-        return _compare(state, "ess_tail", limit, low=True)
-
-    return check
+    return _of_summary("ess_tail", threshold, low=True)
 
 
 @checker
@@ -156,13 +144,26 @@ def bfmi(threshold: float = 0.2) -> Checker:
     return check
 
 
+def _of_summary(name: str, threshold: float, *, low: bool) -> Checker:
+    """Make a checker of a column of the summary."""
+    limit = _threshold(threshold, name)
+
+    def check(state: Any, display: Any = None) -> tuple[Any, CheckerResult]:
+        return _compare(state, name, limit, low=low)
+
+    return check
+
+
 def _compare(state: Any, name: str, limit: float, *, low: bool) -> tuple[Any, CheckerResult]:
     """Hold a column of the summary against a threshold; `low`: small values are bad."""
     table = _summary(state)
     values = table[name].astype(float)
     state.add_diagnostic(name, values.to_numpy())
     constant = arviz_bridge.constants(state.inference_data)
-    held = values[[str(label) not in constant for label in values.index]]
+    rotated = unidentified_in(state)
+    out = {str(label) for label in values.index if str(label).split("[", 1)[0] in rotated}
+    left_out = {*constant, *out}
+    held = values[[str(label) not in left_out for label in values.index]]
     good = held > limit if low else held < limit  # NaN is neither
     bad = [(str(label), float(value)) for label, value in held[~good].items()]
     ranked = sorted(bad, key=lambda of: _worst_first(of[1] if low else -of[1]))
@@ -177,6 +178,9 @@ def _compare(state: Any, name: str, limit: float, *, low: bool) -> tuple[Any, Ch
         if not bad
         else f"{called} of {len(bad)} of {len(held)} parameters is not {wanted}: {named(ranked)}"
     )
+    if out:
+        variables = [of for of in rotated if any(label.startswith(f"{of}[") for label in out)]
+        said += f"; left out: {', '.join(variables)} (known up to rotation only)"
     value = ranked[0][1] if ranked else extreme
     return give(state, name, "fail" if bad else "pass", said, value=value, threshold=limit,
                 offenders=ranked)  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hibayes import arviz_bridge
+from hibayes.model.definition import unidentified_in
 from suites.errors import UsageError
 
 logger = logging.getLogger("hibayes.communicate")
@@ -120,6 +121,15 @@ def variables(model: Any, vars: Sequence[str] | str | None, owner: str) -> list[
     return present
 
 
+def _identified(model: Any) -> list[str] | None:
+    """Give all variables but those known up to rotation only; None where that is all."""
+    rotated = unidentified_in(model)
+    if not rotated:
+        return None
+    there = arviz_bridge.dataset(model.inference_data, "posterior").data_vars
+    return [str(name) for name in there if name not in rotated]
+
+
 def scalars(
     model: Any, names: Sequence[str] | None = None, *, transform: bool = False
 ) -> dict[str, Draws]:
@@ -130,7 +140,7 @@ def scalars(
     model : ModelAnalysisState
         Fitted.
     names : sequence of str, optional
-        Variables; all by default.
+        Variables; by default all but those that are known up to rotation only.
     transform : bool, default False
         Apply the model's inverse link.
 
@@ -141,7 +151,7 @@ def scalars(
     """
     from hibayes.arviz_bridge.convergence import labels, posterior
 
-    group = posterior(model.inference_data, names)
+    group = posterior(model.inference_data, names or _identified(model))
     link = link_of(model) if transform else None
     found: dict[str, Draws] = {}
     for name in group.data_vars:
@@ -181,6 +191,7 @@ def axis_label(model: Any, transform: bool, names: Iterable[str] = ()) -> str:
         "logit": "log odds", "sigmoid": "log odds", "logit_to_prob": "log odds",
         "probit": "probits", "probit_to_prob": "probits",
         "cloglog": "complementary log-log", "cloglog_to_prob": "complementary log-log",
+        "offset_logit": "offset log odds", "offset_logit_to_share": "offset log odds",
     }  # fmt: skip
     scale = scales.get(name)
     if transform:
@@ -188,8 +199,17 @@ def axis_label(model: Any, transform: bool, names: Iterable[str] = ()) -> str:
         return f"parameter value through the inverse link (a probability{of})"
     if not scale:
         return "parameter value"
-    standard = "; of z_*: standard deviations" if any(n.startswith("z_") for n in names) else ""
-    return f"parameter value ({scale}{standard})"
+    shown = list(names)
+    standard = [
+        pattern
+        for pattern, are in (
+            ("z_*", [name.startswith("z_") for name in shown]),
+            ("*_raw_effects", [name.endswith("_raw_effects") for name in shown]),
+        )
+        if any(are)
+    ]
+    of = f"; of {' and '.join(standard)}: standard deviations" if standard else ""
+    return f"parameter value ({scale}{of})"
 
 
 def diverging(model: Any) -> np.ndarray[Any, Any] | None:

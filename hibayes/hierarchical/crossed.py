@@ -7,6 +7,7 @@ import numpy as np
 from hibayes.hierarchical.cells import Array, Grid
 from hibayes.hierarchical.gibbs import (
     Levels,
+    Progress,
     Schedule,
     Walk,
     draw_inverse_gamma,
@@ -22,7 +23,13 @@ SCHEDULE = Schedule(chains=4, warmup=500, draws=400, thin=3)
 """On a grid of 57 models by 35 scenarios: about 1 s."""
 
 
-def fit_crossed(grid: Grid, schedule: Schedule = SCHEDULE, *, phi: float = 1.0) -> Posterior:
+def fit_crossed(
+    grid: Grid,
+    schedule: Schedule = SCHEDULE,
+    *,
+    phi: float = 1.0,
+    progress: Progress | None = None,
+) -> Posterior:
     r"""Sample the crossed model.
 
     .. math::
@@ -41,6 +48,8 @@ def fit_crossed(grid: Grid, schedule: Schedule = SCHEDULE, *, phi: float = 1.0) 
     schedule : Schedule
     phi : float
         What share of the binomial noise a value has.
+    progress : callable, optional
+        Told how many sweeps were made, now and then.
 
     Returns
     -------
@@ -120,6 +129,7 @@ def fit_crossed(grid: Grid, schedule: Schedule = SCHEDULE, *, phi: float = 1.0) 
             }
             for name, value in now.items():
                 kept.setdefault(name, []).append(value.copy())
+        schedule.report(sweep, progress)
 
     draws = {name: np.stack(values, axis=1) for name, values in kept.items()}
     dims = {

@@ -14,6 +14,7 @@ from hibayes.hierarchical.cells import Array, Index
 __all__ = [
     "LEAST_VARIANCE",
     "Levels",
+    "Progress",
     "Schedule",
     "Walk",
     "draw_inverse_gamma",
@@ -22,6 +23,11 @@ __all__ = [
     "start",
     "weigh",
 ]
+
+Progress: TypeAlias = Callable[[int], None]
+"""Told how many sweeps all chains have made since it was last called."""
+
+_PORTION = 100
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,12 @@ class Schedule:
     def keeps(self, sweep: int) -> bool:
         """Say whether the draw after this sweep, from 0, is kept."""
         return sweep >= self.warmup and (sweep - self.warmup + 1) % self.thin == 0
+
+    def report(self, sweep: int, progress: Progress | None) -> None:
+        """Tell, after every 100 sweeps and the last, how many have been made since."""
+        made = sweep + 1
+        if progress is not None and (made % _PORTION == 0 or made == self.sweeps):
+            progress(made % _PORTION or _PORTION)
 
 
 LEAST_VARIANCE = 1e-6

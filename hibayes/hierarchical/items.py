@@ -8,12 +8,26 @@ import numpy as np
 
 from hibayes.hierarchical.cells import Array, Grid
 from hibayes.hierarchical.columns import Columns, cholesky, inverses, solve_lower
-from hibayes.hierarchical.gibbs import Schedule, Walk, draw_inverse_gamma, draw_normal, start
+from hibayes.hierarchical.gibbs import (
+    Progress,
+    Schedule,
+    Walk,
+    draw_inverse_gamma,
+    draw_normal,
+    start,
+)
 from hibayes.hierarchical.kernels import Kernels
 from hibayes.hierarchical.posterior import Posterior
 from hibayes.hierarchical.priors import Loadings, ScenarioEffects, largest_rank
 
-__all__ = ["FACTOR_JITTER", "JITTER", "SCHEDULE", "fit_items"]
+__all__ = [
+    "FACTOR_JITTER",
+    "JITTER",
+    "LOG_INTERACTION",
+    "LOG_RESIDUAL",
+    "SCHEDULE",
+    "fit_items",
+]
 
 SCHEDULE = Schedule(chains=4, warmup=400, draws=250, thin=8)
 """On a grid of 57 models by 35 scenarios: about 45 s."""
@@ -24,8 +38,11 @@ JITTER = 1e-4
 FACTOR_JITTER = 1e-6
 """Added to the diagonal of the kernel of the factors."""
 
-_S = (-2.5, 0.5, 0.8**2)  # of log s_j: mean and variance of its mean, its variance
-_H = (-1.8, 0.5, 0.6**2)  # of log h_j
+LOG_RESIDUAL = (-2.5, 0.5, 0.8**2)
+"""Of log s_j: the mean and variance of its mean, and its variance."""
+
+LOG_INTERACTION = (-1.8, 0.5, 0.6**2)
+"""The same of log h_j."""
 
 
 def fit_items(
@@ -35,6 +52,7 @@ def fit_items(
     *,
     rank: int = 6,
     phi: float = 0.4,
+    progress: Progress | None = None,
 ) -> Posterior:
     r"""Sample the factor model with item kernels.
 
@@ -60,6 +78,8 @@ def fit_items(
     phi : float
         What share of the binomial noise a value has. It cannot be learned here: the kernels come
         from the same responses, and the posterior of a free phi goes to 0.
+    progress : callable, optional
+        Told how many sweeps were made, now and then.
 
     Returns
     -------
@@ -83,7 +103,7 @@ def fit_items(
     turn). Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML
     2020 (Matheron's rule).
     """
-    return _Sampler(grid, kernels, schedule, rank, phi).run()
+    return _Sampler(grid, kernels, schedule, rank, phi).run(progress)
 
 
 @dataclass
@@ -121,19 +141,22 @@ class _Sampler:
             _Chain(
                 np.random.default_rng([schedule.seed, 3, c]),
                 u[c],
-                np.full(columns, _S[0]),
-                np.full(columns, _H[0]),
+                np.full(columns, LOG_RESIDUAL[0]),
+                np.full(columns, LOG_INTERACTION[0]),
                 np.zeros(rows),
             )
             for c in range(chains)
         ]
-        self.mean_s, self.mean_h = np.full(chains, _S[0]), np.full(chains, _H[0])
+        self.mean_s, self.mean_h = (
+            np.full(chains, LOG_RESIDUAL[0]),
+            np.full(chains, LOG_INTERACTION[0]),
+        )
         self.var_w = np.full(chains, 0.05)
         self.walk_scales = Walk(np.full((chains, columns), 0.4), target=0.3)
         self.walk_given_h = Walk(np.full((chains, rows), 0.3), target=0.4)
         self.walk_given_g = Walk(np.full((chains, rows), 0.3), target=0.4)
 
-    def run(self) -> Posterior:
+    def run(self, progress: Progress | None) -> Posterior:
         kept: dict[str, list[Array]] = {}
         for sweep in range(self.schedule.sweeps):
             parts = [self._profile(c, sweep) for c in range(self.schedule.chains)]
@@ -143,8 +166,8 @@ class _Sampler:
             self.loadings.draw(self.rng, v)
             log_s = np.stack([chain.log_s for chain in self.chains])
             log_h = np.stack([chain.log_h for chain in self.chains])
-            self.mean_s = self._draw_mean(log_s, _S)
-            self.mean_h = self._draw_mean(log_h, _H)
+            self.mean_s = self._draw_mean(log_s, LOG_RESIDUAL)
+            self.mean_h = self._draw_mean(log_h, LOG_INTERACTION)
             if self.schedule.keeps(sweep):
                 now = {
                     "scenario_effects": b,
@@ -162,6 +185,7 @@ class _Sampler:
                 }
                 for name, value in now.items():
                     kept.setdefault(name, []).append(value.copy())
+            self.schedule.report(sweep, progress)
         draws = {name: np.stack(values, axis=1) for name, values in kept.items()}
         dims = {
             "scenario_effects": ("scenario",),
@@ -205,8 +229,8 @@ class _Sampler:
         def at(log_s: Array, log_h: Array, out: Array) -> tuple[list[Array], Array, Array, Array]:
             factors = columns.factorise(log_s, log_h, scale, out)
             density, h, inverse = columns.regress(factors, design, residual, variance)
-            density -= 0.5 * (log_s - self.mean_s[c]) ** 2 / _S[2]
-            density -= 0.5 * (log_h - self.mean_h[c]) ** 2 / _H[2]
+            density -= 0.5 * (log_s - self.mean_s[c]) ** 2 / LOG_RESIDUAL[2]
+            density -= 0.5 * (log_h - self.mean_h[c]) ** 2 / LOG_INTERACTION[2]
             return factors, density, h, inverse
 
         step = self.walk_scales.step[c]

@@ -16,6 +16,9 @@ from hibayes.model.model_config import (
     ModelsToRunConfig,
 )
 from hibayes.model.models import (
+    crossed,
+    crossed_factor,
+    crossed_factor_items,
     hierarchical_ordered_logistic_model,
     linear_group_binomial,
     ordered_logistic_model,
@@ -40,6 +43,9 @@ __all__ = [
     "Structure",
     "check_features",
     "create_interaction_effects",
+    "crossed",
+    "crossed_factor",
+    "crossed_factor_items",
     "describe",
     "fit",
     "hierarchical_ordered_logistic_model",

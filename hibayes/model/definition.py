@@ -55,6 +55,29 @@ def _no_axes(features: Features, coords: Coords) -> dict[str, list[Axis]]:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What a model's own sampler gives.
+
+    Attributes
+    ----------
+    posterior : dict of str to ndarray, shape (chain, draw, …)
+        Every latent and deterministic site of the program.
+    log_likelihood : ndarray, shape (chain, draw, rows), or None
+        Of each row; None where the configuration wants none.
+    sample_stats : dict of str to ndarray, shape (chain, draw)
+        What the sampler says of itself.
+    """
+
+    posterior: dict[str, Any]
+    log_likelihood: Any = None
+    sample_stats: dict[str, Any] = field(default_factory=dict)
+
+
+OwnSampler = Callable[[Features, Any, Callable[[int, int], None] | None], Drawn]
+"""``sampler(features, fit_config, progress)``; progress is told a chain and its new steps."""
+
+
+@dataclass(frozen=True)
 class Structure:
     """What a model says of itself.
 
@@ -76,6 +99,16 @@ class Structure:
     pure : bool
         The program reads arrays among the features by array operations only, so that data of one
         shape share one compiled sampler.
+    equivalent : callable, optional
+        A program of the same density in other coordinates, through which chains move more easily.
+        It makes all sites of the first, and is sampled in its place.
+    sampler : callable, optional
+        Draws the posterior in place of NUTS and HMC, for models that have sweeps of their own.
+    unidentified : tuple of str
+        Variables that are known up to rotation only: chains need not agree on them, and checks of
+        convergence and plots of all parameters leave them out.
+    link : str
+        The link of its parameters' scale, for plots, where a configuration names none.
     """
 
     axes: Callable[[Features, Coords], dict[str, list[Axis]]] = _no_axes
@@ -84,6 +117,10 @@ class Structure:
     num_classes: int | None = None
     numbers: tuple[str, ...] = ()
     pure: bool = False
+    equivalent: Callable[..., None] | None = None
+    sampler: OwnSampler | None = None
+    unidentified: tuple[str, ...] = ()
+    link: str = "logit"
 
 
 @dataclass(frozen=True)
@@ -131,6 +168,17 @@ def structure_of(program: Any) -> Structure:
     """Give what a model says of itself; nothing, for one that says nothing."""
     found = getattr(program, _STRUCTURE, None)
     return found if isinstance(found, Structure) else Structure()
+
+
+def unidentified_in(state: Any) -> tuple[str, ...]:
+    """Give the variables of a model's state that are known up to rotation only.
+
+    None, where the state was loaded and its model's builder is not registered.
+    """
+    try:
+        return structure_of(state.model).unidentified
+    except UsageError:
+        return ()
 
 
 def origin_of(program: Any) -> Origin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hibayes.model.definition import Axis, Coords, Features, level_axis
@@ -14,6 +15,173 @@ Pair = tuple[str, str]
 
 SUM_TO_ZERO = ("last", "normal")
 """How effects that sum to zero are drawn; see `main_effect`."""
+
+
+@dataclass(frozen=True)
+class MainEffects:
+    """The main effects of a model.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Their features.
+    loc, scale, effect_coding, sum_to_zero
+        As for `main_effect`, the same for all.
+    """
+
+    names: Sequence[str]
+    loc: Any
+    scale: Any
+    effect_coding: bool
+    sum_to_zero: str = "last"
+
+    def add_to(self, location: Any, features: Features) -> Any:
+        """Draw them, and add to each row's location the effects of its levels."""
+        for name in self.names:
+            effects = main_effect(
+                name, features, self.loc, self.scale,
+                effect_coding=self.effect_coding, sum_to_zero=self.sum_to_zero,
+            )  # fmt: skip
+            location = location + effects[features[f"{name}_index"]]
+        return location
+
+    def axes(self, features: Features, coords: Coords) -> dict[str, list[Axis]]:
+        """Give the axes of their sites."""
+        found: dict[str, list[Axis]] = {}
+        for name in self.names:
+            found |= main_effect_axes(
+                name, features, coords,
+                effect_coding=self.effect_coding, sum_to_zero=self.sum_to_zero,
+            )  # fmt: skip
+        return found
+
+
+Normal = tuple[Any, Any]
+"""Location and scale of a normal prior."""
+
+
+@dataclass(frozen=True)
+class LinearPredictor:
+    """What a model adds to each row's location: main effects, slopes and interactions.
+
+    See `linear_predictor`.
+    """
+
+    main: MainEffects
+    slopes: Sequence[str]
+    crossed: Sequence[Pair]
+    slope: Normal
+    crossing: Normal
+
+    @property
+    def used(self) -> list[str]:
+        """All features that it names."""
+        in_pairs = [name for pair in self.crossed for name in pair]
+        return list(dict.fromkeys([*self.main.names, *self.slopes, *in_pairs]))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The features with one value per row that it reads."""
+        return tuple(name if name in self.slopes else f"{name}_index" for name in self.used)
+
+    @property
+    def needed(self) -> list[str]:
+        """All features that it reads."""
+        return [
+            part
+            for name in self.used
+            for part in ([name] if name in self.slopes else [f"{name}_index", f"num_{name}"])
+        ]
+
+    def add_to(self, location: Any, features: Features) -> Any:
+        """Draw its effects, and add them to the location of each row."""
+        import numpyro
+        from numpyro import distributions as dist
+
+        location = self.main.add_to(location, features)
+        for name in self.slopes:
+            slope = numpyro.sample(f"{name}_coef", dist.Normal(*self.slope))
+            location = location + slope * features[name]
+        for pair in self.crossed:
+            location = location + self._crossing(pair, features)
+        return location
+
+    def axes(self, features: Features, coords: Coords) -> dict[str, list[Axis]]:
+        """Give the axes of its sites."""
+        found = self.main.axes(features, coords)
+        for pair in self.crossed:
+            groups = [name for name in pair if name not in self.slopes]
+            if len(groups) == 2:
+                found |= interaction_axes(pair, features, coords, sum_to_zero=self.main.sum_to_zero)
+            elif groups:
+                found[f"{pair[0]}_{pair[1]}_effects"] = [level_axis(groups[0], features, coords)]
+        return found
+
+    def _crossing(self, pair: Pair, features: Features) -> Any:
+        """Draw an interaction; give what it adds to each row."""
+        import numpyro
+        from numpyro import distributions as dist
+
+        a, b = pair
+        site, prior = f"{a}_{b}_effects", dist.Normal(*self.crossing)
+        if a in self.slopes and b in self.slopes:
+            return numpyro.sample(site, prior) * features[a] * features[b]
+        if a in self.slopes or b in self.slopes:
+            x, group = (a, b) if a in self.slopes else (b, a)
+            effects = numpyro.sample(site, prior.expand([int(features[f"num_{group}"])]))
+            return effects[features[f"{group}_index"]] * features[x]
+        matrix = interaction(pair, features, *self.crossing, sum_to_zero=self.main.sum_to_zero)
+        return matrix[features[f"{a}_index"], features[f"{b}_index"]]
+
+
+def linear_predictor(
+    main_effects: Any,
+    continuous_effects: Any,
+    interactions: Any,
+    *,
+    main: Normal,
+    slope: Normal,
+    crossing: Normal,
+    effect_coding: bool,
+    sum_to_zero: str,
+) -> LinearPredictor:
+    """Read what a configuration names.
+
+    Parameters
+    ----------
+    main_effects, continuous_effects : list of str or None
+        Categorical features, and continuous ones, whose slopes are the sites ``<name>_coef``.
+    interactions : list of pairs of str or None
+        Two categorical features: effects that sum to zero along both axes; a categorical and a
+        continuous one: a free slope for each level; two continuous ones: one slope of their
+        product. Sites ``<a>_<b>_effects``.
+    main, slope, crossing : (float, float)
+        Priors of a free main effect, a slope, a free interaction effect.
+    effect_coding, sum_to_zero
+        As for `main_effect`.
+
+    Raises
+    ------
+    UsageError
+        If a feature is named as both, or twice, or the priors cannot sum to zero.
+
+    Examples
+    --------
+    >>> found = linear_predictor(["model"], ["length"], ["model", "length"], main=(0, 1),
+    ...     slope=(0, 1), crossing=(0, 1), effect_coding=True, sum_to_zero="last")
+    >>> found.rows, found.needed
+    (('model_index', 'length'), ['model_index', 'num_model', 'length'])
+    """
+    levels = names(main_effects, "main_effects")
+    slopes = names(continuous_effects, "continuous_effects")
+    both = sorted(set(levels) & set(slopes))
+    if both:
+        raise UsageError(
+            f"{', '.join(both)} cannot be in both main_effects and continuous_effects."
+        )
+    check_sum_to_zero(sum_to_zero, main[0], crossing[0])
+    effects = MainEffects(levels, *main, effect_coding, sum_to_zero)
+    return LinearPredictor(effects, slopes, pairs(interactions), slope, crossing)
 
 
 def main_effect(
@@ -160,6 +328,17 @@ def pairs(given: Any, argument: str = "interactions") -> list[Pair]:
             )
         found.append((str(item[0]), str(item[1])))
     return found
+
+
+def prior_arguments(*names: str) -> tuple[str, ...]:
+    """Name the arguments of builders that hold normal priors.
+
+    Examples
+    --------
+    >>> prior_arguments("intercept")
+    ('prior_intercept_loc', 'prior_intercept_scale')
+    """
+    return tuple(f"prior_{name}_{part}" for name in names for part in ("loc", "scale"))
 
 
 def check_sum_to_zero(choice: str, *locs: Any) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from hibayes import arviz_bridge
+from hibayes.model import chains
 from hibayes.model import sampler as sampling
 from hibayes.model.aggregation import Cells, cells, check_outcomes, distinct
-from hibayes.model.definition import structure_of
-from hibayes.model.labelling import labels, plain_features, shapes
+from hibayes.model.definition import OwnSampler, structure_of
+from hibayes.model.labelling import Labels, labels, plain_features, shapes
 from hibayes.model.model_config import FitConfig, Method
 from suites.errors import NotInstalled, UsageError
 
@@ -53,8 +54,8 @@ def fit(model_analysis_state: Any, display: Any = None) -> None:
     ``log_likelihood`` (``obs``, with ``fit.log_likelihood`` one value for each row, in the order of
     the features, or for each cell: then ``cell`` in ``constant_data`` says which cell each row is
     of), ``sample_stats`` (diverging, energy, lp, tree_depth, n_steps, acceptance_rate, step_size)
-    and ``observed_data`` (``obs``). ``lp`` is the log density of the unconstrained parameters, up
-    to a constant.
+    and ``observed_data`` (``obs``). ``lp`` is the log density of the unconstrained parameters that
+    were sampled, up to a constant: a model may be sampled in other coordinates.
 
     Numbers are float32, unless ``jax_enable_x64`` is set. The same seed gives the same draws on
     the same machine and versions, whatever the number of devices; ``vectorized`` chains round
@@ -72,22 +73,25 @@ def fit(model_analysis_state: Any, display: Any = None) -> None:
     sites = shapes(model, features)
     named = labels(model, features, state.coords, state.dims, sites)
 
+    if structure.sampler is not None:
+        _keep(state, _swept(state, structure.sampler, config, features, display), named)
+        return
     grouped = cells(features, structure)
     used, weights = (grouped.features, grouped.weights) if grouped else (features, None)
     data = sampling.data_of(model, used, weights)
     compiled = sampling.sampler_of(model, used, config, data)
     _say(state, config, features, grouped.number if grouped else np.size(features["obs"]))
     with _Progress(display, config, state) as progress:
-        draws = sampling.run(compiled, data, config, method=_chain_method(state), progress=progress)
-    posterior = sampling.evaluate(compiled.sites, draws.z, data, np.size(used["obs"]))
+        draws = chains.run(compiled, data, config, method=_chain_method(state), progress=progress)
+    made = chains.evaluate(compiled.sites, draws.z, data, np.size(used["obs"]))
+    # an equivalent program has sites of its own beside those of the model
+    posterior = {name: made[name] for name in sites if name in made}
     groups = {
         "posterior": posterior,
         "log_likelihood": {},
         "sample_stats": _sample_stats(draws.stats, config),
         "observed_data": {"obs": np.asarray(features["obs"])},
     }
-    dims = dict(named.dims)
-    coords = dict(named.coords)
     if config.log_likelihood != "none":
         groups["log_likelihood"] = {
             "obs": _pointwise(model, features, config, draws, compiled, data, grouped)
@@ -97,7 +101,35 @@ def fit(model_analysis_state: Any, display: Any = None) -> None:
             groups["constant_data"] = {"cell": grouped.cell}
     else:
         del groups["log_likelihood"]
-    made = arviz_bridge.new_data(groups, coords, dims)
+    _keep(state, groups, named)
+
+
+def _swept(
+    state: Any, sampler: OwnSampler, config: FitConfig, features: Mapping[str, Any], display: Any
+) -> dict[str, Any]:
+    """Give the groups of a model that is sampled by its own sweeps."""
+    name = getattr(state, "model_name", "model")
+    logger.info(
+        "%s: %d rows; its own sweeps, whatever fit.method says, %d chains of %d draws after %d of "
+        "warm-up.",
+        *(name, np.size(features["obs"]), config.chains, config.samples, config.warmup),
+    )
+    with _Progress(display, config, state) as progress:
+        drawn = sampler(features, config, progress)
+    for stat, values in drawn.sample_stats.items():
+        logger.info("%s: %s: %.2f.", name, stat, float(np.mean(values)))
+    groups = {
+        "posterior": drawn.posterior,
+        "log_likelihood": {} if drawn.log_likelihood is None else {"obs": drawn.log_likelihood},
+        "sample_stats": drawn.sample_stats,
+        "observed_data": {"obs": np.asarray(features["obs"])},
+    }
+    return {group: values for group, values in groups.items() if values}
+
+
+def _keep(state: Any, groups: Mapping[str, Any], named: Labels) -> None:
+    """Put a fit into the state."""
+    made = arviz_bridge.new_data(groups, dict(named.coords), dict(named.dims))
     for name in _BEFORE:
         if name in arviz_bridge.groups(state.inference_data):
             arviz_bridge.add_group(made, name, arviz_bridge.dataset(state.inference_data, name))
@@ -119,9 +151,9 @@ def _pointwise(
     """Give the log-likelihood of each row, or of each cell, under each draw."""
     n = np.size(features["obs"])
     if grouped is None:
-        return _only(sampling.evaluate(compiled.pointwise, draws.z, data, n))
+        return _only(chains.evaluate(compiled.pointwise, draws.z, data, n))
     if config.log_likelihood == "cells":
-        values = _only(sampling.evaluate(compiled.pointwise, draws.z, data, n))
+        values = _only(chains.evaluate(compiled.pointwise, draws.z, data, n))
         # an observation that stands for several is left out with all of them
         if grouped.weights is not None:
             values = values * grouped.weights.astype(values.dtype)
@@ -130,7 +162,7 @@ def _pointwise(
     assert rows is not None
     own = sampling.data_of(model, rows.features)
     program = sampling.sampler_of(model, rows.features, config, own)
-    values = _only(sampling.evaluate(program.pointwise, draws.z, own, n))
+    values = _only(chains.evaluate(program.pointwise, draws.z, own, n))
     return values[..., rows.cell]
 
 
@@ -207,7 +239,7 @@ class _Progress:
         self._method = _chain_method(state)
         self._name = getattr(state, "model_name", "model")
 
-    def __enter__(self) -> sampling.Progress | None:
+    def __enter__(self) -> chains.Progress | None:
         if self._display is None:
             return None
         config = self._config

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hibayes.model.definition import Axis, Features
+from suites.errors import UsageError
+
+CUTPOINT_ARGUMENTS = (
+    *("prior_first_cutpoint_loc", "prior_first_cutpoint_scale"),
+    *("prior_cutpoint_diffs_loc", "prior_cutpoint_diffs_scale"),
+    "min_cutpoint_spacing",
+)
+"""The arguments of builders that hold the priors of cutpoints."""
 
 
 def observe_binomial(logits: Any, features: Features) -> None:
@@ -80,6 +88,18 @@ def draw_cutpoints(
         steps = numpyro.sample("cutpoint_diffs", prior) + spacing
         cutpoints = jnp.append(cutpoints, first + jnp.cumsum(steps))
     return numpyro.deterministic("cutpoints", cutpoints)
+
+
+def check_classes(num_classes: Any) -> None:
+    """Refuse numbers of outcomes that have nothing to part.
+
+    Raises
+    ------
+    UsageError
+        If it is no whole number from 2.
+    """
+    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
+        raise UsageError(f"num_classes must be a whole number from 2, got {num_classes!r}.")
 
 
 def cutpoint_axes(num_classes: int) -> dict[str, list[Axis]]:

@@ -11,11 +11,13 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from hibayes.configuration import Choice, Section, check_keys, import_paths
+from hibayes.model.definition import structure_of
 from hibayes.model.utils import (
     cloglog_to_prob,
     identity,
     link_to_key,
     logit_to_prob,
+    offset_logit_to_share,
     probit_to_prob,
 )
 from suites.errors import UsageError, unknown_name
@@ -37,6 +39,7 @@ LINK_FUNCTION_MAP: dict[str, Callable[[Any], Any]] = {
     "sigmoid": logit_to_prob,
     "probit": probit_to_prob,
     "cloglog": cloglog_to_prob,
+    "offset_logit": offset_logit_to_share,
 }
 """Inverse links, from the scale of a parameter to that of a probability; for plots only."""
 
@@ -100,8 +103,9 @@ class FitConfig:
         Where chains start.
     trajectory_length : float, optional
         Length of HMC's trajectories; 2 pi where it is not given. NUTS finds its own.
-    dense_mass : bool
-        Adapt a full mass matrix instead of a diagonal one.
+    dense_mass : bool, optional
+        Whether a full mass matrix is adapted instead of a diagonal one. Where it is not given: for
+        up to 40 unconstrained parameters, with 20 steps of warm-up for each.
     log_likelihood : {"rows", "cells", "none"}
         Whether the pointwise log-likelihood is kept for each row of the data, for each group of
         like rows that is counted together (then leave-one-out leaves out a cell), or not at all.
@@ -131,7 +135,7 @@ class FitConfig:
     max_tree_depth: int = 10
     init_strategy: str = "median"
     trajectory_length: float | None = None
-    dense_mass: bool = False
+    dense_mass: bool | None = None
     log_likelihood: str = "rows"
 
     def __post_init__(self) -> None:
@@ -152,8 +156,9 @@ class FitConfig:
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise UsageError(f"fit.{name} must be a whole number from {low}, got {value!r}.")
         for name in ("progress_bar", "dense_mass"):
-            if not isinstance(getattr(self, name), bool):
-                raise UsageError(f"fit.{name} must be true or false, got {getattr(self, name)!r}.")
+            value = getattr(self, name)
+            if not isinstance(value, bool) and (name, value) != ("dense_mass", None):
+                raise UsageError(f"fit.{name} must be true or false, got {value!r}.")
         if not _is_number(self.target_accept) or not 0 < self.target_accept < 1:
             raise UsageError(
                 f"fit.target_accept must lie between 0 and 1, got {self.target_accept!r}."
@@ -365,7 +370,8 @@ def _entry(name: str, config: Mapping[str, Any], where: str) -> tuple[Any, Model
         if isinstance(err, KeyError) or not hint:
             raise
         raise UsageError(f"{err}{hint}") from err
-    return built, ModelConfig.from_dict(own, where=where)
+    usual = {"link_function": structure_of(built).link}
+    return built, ModelConfig.from_dict(usual | own, where=where)
 
 
 def _check_names(models: Sequence[tuple[Any, ModelConfig]], where: str) -> None:

@@ -1,8 +1,12 @@
-"""Chains of NUTS or HMC, compiled once for all data of one shape.
+"""Compiled programs of NUTS or HMC, one set for all data of one model and shape.
 
-A chain is one program that makes a number of steps from a state and keeps them; warm-up and draws,
-in portions, are calls of it. So a second fit of the same model and shape compiles nothing, and
-between portions whoever waits can be told how far the chains are.
+What a chain does is one program that makes a number of steps from a state and keeps them; warm-up
+and draws, in portions, are calls of it (see `chains`). So a second fit of the same model and shape
+compiles nothing, and between portions whoever waits can be told how far the chains are.
+
+Most of the time of a fit of usual size goes into compiling. Hence parameters are one vector (each
+operation of the sampler is then one, rather than one for each site), no program is compiled twice,
+and XLA's costlier passes are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,33 +25,22 @@ from hibayes.model.labelling import split_features
 from hibayes.model.model_config import INIT_FUNCTION_MAP, FitConfig, Method
 from suites.errors import UsageError
 
+__all__ = ["PORTION", "Sampler", "data_of", "sampler_of"]
+
 PORTION = 100
 """Steps of one call: enough to hide the call, few enough to show progress."""
 
-_NUMBERS, _DRAWS = 4_000_000, 500
-"""What is computed of all draws at once: at most so many numbers, and so many draws."""
+_MOST_DENSE, _STEPS_EACH = 40, 20
+"""Parameters that a full mass matrix is adapted for, and steps of warm-up for each of them."""
 
 _KEPT = 32
 _SAMPLERS: OrderedDict[Any, Sampler] = OrderedDict()
 
-Progress = Callable[[int, int], None]
-"""Called with a chain's number and how many steps it made just now."""
+_QUICK = {"xla_cpu_use_fusion_emitters": False}
+"""Options that halve the time of compiling, and leave programs of this size as fast."""
 
-
-@dataclass(frozen=True)
-class Draws:
-    """What chains give.
-
-    Attributes
-    ----------
-    z : dict
-        Unconstrained parameters; arrays begin with the axes chain and draw.
-    stats : dict
-        Statistics of each draw, of shape (chains, draws).
-    """
-
-    z: dict[str, Any]
-    stats: dict[str, Any]
+_ONCE = {**_QUICK, "xla_backend_optimization_level": 0}
+"""Options for what runs once."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +50,25 @@ class Sampler:
     Attributes
     ----------
     start : callable
-        ``start(key, data)``: the first state of a chain.
+        ``start(seed, chain, attempt, data)``: the first state of a chain.
     advance : callable
         ``advance(state, n, data)``: the state after n steps, at most `PORTION`, and these steps.
+    together : callable
+        The same of several chains, whose states have an axis before their own.
     sites : callable
         ``sites(z, data)``: all sites, of a portion of draws.
     pointwise : callable
         ``pointwise(z, data)``: log-likelihood of each observation, of a portion of draws.
+    compiled : dict
+        `advance` as it was compiled, by device; filled by those who run it.
     """
 
     start: Callable[..., Any]
-    advance: Callable[..., Any]
+    advance: Any
+    together: Callable[..., Any]
     sites: Callable[..., Any]
     pointwise: Callable[..., Any]
+    compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
 
 
 def data_of(model: Any, features: Mapping[str, Any], weights: Any = None) -> dict[str, Any]:
@@ -78,12 +77,23 @@ def data_of(model: Any, features: Mapping[str, Any], weights: Any = None) -> dic
 
     structure = structure_of(model)
     numbers = _numbers(structure, origin_of(model))
-    data: dict[str, Any] = {"numbers": {k: jnp.asarray(float(v)) for k, v in numbers.items()}}
+    real = jnp.result_type(float)
+    data: dict[str, Any] = {"numbers": {k: np.asarray(v, real) for k, v in numbers.items()}}
     arrays = split_features(features)[1] if structure.pure else {}
-    data["features"] = {name: jnp.asarray(value) for name, value in sorted(arrays.items())}
+    # in JAX's types, without a program of JAX's to convert them
+    data["features"] = {
+        name: np.asarray(value, _jax_type(value)) for name, value in sorted(arrays.items())
+    }
     if weights is not None:
-        data["weights"] = jnp.asarray(weights, dtype=jnp.result_type(float))
+        data["weights"] = np.asarray(weights, real)
     return data
+
+
+def _jax_type(value: Any) -> Any:
+    """Give the type of number that JAX has for an array's: of 32 bits, unless 64 are enabled."""
+    from jax.dtypes import canonicalize_dtype
+
+    return canonicalize_dtype(np.asarray(value).dtype)
 
 
 def sampler_of(model: Any, features: Mapping[str, Any], fit: FitConfig, data: Any) -> Sampler:
@@ -106,113 +116,24 @@ def sampler_of(model: Any, features: Mapping[str, Any], fit: FitConfig, data: An
     if key in _SAMPLERS:
         _SAMPLERS.move_to_end(key)
         return _SAMPLERS[key]
-    made = _compile(_program(model, structure, origin, fixed, arrays), fit)
+    made = _compile(_program(model, structure, origin, fixed, arrays), fit, data)
     _SAMPLERS[key] = made
     while len(_SAMPLERS) > _KEPT:
         _SAMPLERS.popitem(last=False)
     return made
 
 
-def run(
-    sampler: Sampler,
-    data: Any,
-    fit: FitConfig,
-    *,
-    method: str = "parallel",
-    progress: Progress | None = None,
-) -> Draws:
-    """Run all chains, each on the next of the devices there are.
-
-    Parameters
-    ----------
-    sampler : Sampler
-        See `sampler_of`.
-    data : mapping
-        See `data_of`.
-    fit : FitConfig
-        Numbers of chains and draws, and the seed: chain c starts from the c-th of its keys.
-    method : {"parallel", "sequential", "vectorized"}
-        Chains on several devices at once, on one after another, or as one program of all.
-    progress : callable, optional
-        Told of each portion.
-
-    Raises
-    ------
-    UsageError
-        If the model has no finite density at any of 100 starting points.
-    """
-    import jax
-
-    keys = jax.random.split(jax.random.PRNGKey(fit.seed), fit.chains)
-    if method == "vectorized":
-        return _run_together(sampler, data, keys, fit, progress)
-    devices = jax.local_devices()[: fit.chains if method == "parallel" else 1]
-    placed = [data if len(devices) == 1 else jax.device_put(data, d) for d in devices]
-    states = [sampler.start(key, data) for key in keys]
-    for state in states:
-        _check_start(state.potential_energy)
-    kept: list[list[Any]] = [[] for _ in keys]
-    # a round has one chain on each device; calls return before the devices are done
-    for first in range(0, fit.chains, len(devices)):
-        now = range(first, min(first + len(devices), fit.chains))
-        if len(devices) > 1:
-            for c in now:
-                states[c] = jax.device_put(states[c], devices[c - first])
-        for n, keep in steps_of(fit):
-            for c in now:
-                states[c], steps = sampler.advance(states[c], n, placed[c - first])
-                if keep:
-                    kept[c].append((n, steps))
-            if progress is not None:
-                for c in now:
-                    states[c].i.block_until_ready()
-                    progress(c, n)
-    chains = [_joined(steps) for steps in kept]
-    joined = {name: np.stack([chain[name] for chain in chains]) for name in chains[0]}
-    return _draws(joined)
-
-
-def evaluate(
-    program: Callable[..., Any], z: Mapping[str, Any], data: Any, rows: int
-) -> dict[str, Any]:
-    """Compute something of every draw, a portion at a time so that memory stays bounded.
-
-    Parameters
-    ----------
-    program : callable
-        ``program(z, data)`` for a portion of draws: `Sampler.sites` or `Sampler.pointwise`.
-    z : mapping
-        Unconstrained parameters, (chains, draws, …).
-    data : mapping
-        See `data_of`.
-    rows : int
-        Numbers per draw, about.
-    """
-    chains, draws = next(iter(z.values())).shape[:2]
-    total = chains * draws
-    flat = {name: np.reshape(x, (total, *x.shape[2:])) for name, x in z.items()}
-    # of one size whatever the number of draws, so that the program is compiled once
-    size = int(np.clip(_NUMBERS // max(rows, 1), 1, _DRAWS))
-    parts: dict[str, list[Any]] = {}
-    for at in range(0, total, size):
-        which = np.arange(at, at + size) % total
-        found = program({name: x[which] for name, x in flat.items()}, data)
-        for name, values in found.items():
-            parts.setdefault(name, []).append(np.asarray(values)[: total - at])
-    joined = {name: np.concatenate(values) for name, values in parts.items()}
-    return {name: x.reshape(chains, draws, *x.shape[1:]) for name, x in joined.items()}
-
-
-def _compile(program: Callable[[Any], Callable[..., None]], fit: FitConfig) -> Sampler:
+def _compile(program: Callable[[Any], Callable[..., None]], fit: FitConfig, data: Any) -> Sampler:
     """Make the compiled programs of a model given by ``program(data)``."""
     import jax
     import jax.numpy as jnp
+    from jax.flatten_util import ravel_pytree
     from numpyro import handlers
     from numpyro.infer.hmc import hmc
-    from numpyro.infer.util import ParamInfo, constrain_fn, initialize_model, potential_energy
+    from numpyro.infer.util import ParamInfo, constrain_fn, potential_energy
     from numpyro.primitives import Messenger
 
-    never = jax.random.PRNGKey(0)  # for programs that ask for a key and do not use it
+    never = 0  # seeds programs that ask for random numbers and use none
 
     class Weighted(Messenger):
         """Counts an observation as many times as it weighs."""
@@ -230,31 +151,37 @@ def _compile(program: Callable[[Any], Callable[..., None]], fit: FitConfig) -> S
         model = program(data)
         return Weighted(model, data["weights"]) if "weights" in data else model
 
+    shapes = jax.eval_shape(lambda data: _first(program(data), never, "uniform"), data)
+    zeros = {name: np.zeros(x.shape, x.dtype) for name, x in shapes.items()}
+    flat, parted = ravel_pytree(zeros)
+
     settings: dict[str, Any] = {
         "num_warmup": fit.warmup,
         "target_accept_prob": fit.target_accept,
-        "dense_mass": fit.dense_mass,
+        "dense_mass": _dense(fit, len(flat)),
     }
     if fit.method == Method.NUTS:
         settings |= {"max_tree_depth": fit.max_tree_depth}
     elif fit.trajectory_length is not None:
         settings |= {"trajectory_length": fit.trajectory_length}
 
-    def kernel(data: Any) -> tuple[Any, Any]:
+    def energy(data: Any) -> Callable[[Any], Any]:
         model = handlers.seed(bound(data), never)
-        return hmc(potential_fn=lambda z: potential_energy(model, (), {}, z), algo=str(fit.method))
+        return lambda z: potential_energy(model, (), {}, parted(z))
 
-    def start(key: Any, data: Any) -> Any:
+    def start(seed: Any, chain: Any, attempt: Any, data: Any) -> Any:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.PRNGKey(seed), chain), attempt)
         for_model, for_chain = jax.random.split(key)
-        found = initialize_model(
-            for_model, bound(data), init_strategy=INIT_FUNCTION_MAP[fit.init_strategy]
-        )
-        return kernel(data)[0](found.param_info, rng_key=for_chain, **settings)
+        z, _ = ravel_pytree(_first(program(data), for_model, fit.init_strategy))
+        at, slope = jax.value_and_grad(energy(data))(z)
+        first, _ = hmc(potential_fn=energy(data), algo=str(fit.method))
+        return first(ParamInfo(z, at, slope), rng_key=for_chain, **settings)
 
     def advance(state: Any, n: Any, data: Any) -> tuple[Any, Any]:
-        first, step = kernel(data)
+        first, step = hmc(potential_fn=energy(data), algo=str(fit.method))
         # sets the kernel up; its state is not used
-        first(ParamInfo(state.z, state.potential_energy, state.z_grad), rng_key=never, **settings)
+        at = ParamInfo(state.z, state.potential_energy, state.z_grad)
+        first(at, rng_key=jax.random.PRNGKey(never), **settings)
 
         def body(i: Any, carry: Any) -> Any:
             state, steps = carry
@@ -270,13 +197,13 @@ def _compile(program: Callable[[Any], Callable[..., None]], fit: FitConfig) -> S
     def sites(z: Any, data: Any) -> Any:
         model = handlers.seed(program(data), never)
         one = functools.partial(constrain_fn, model, (), {}, return_deterministic=True)
-        return jax.vmap(one)(z)
+        return jax.vmap(lambda z: one(parted(z)))(z)
 
     def pointwise(z: Any, data: Any) -> Any:
         model = handlers.seed(program(data), never)
 
         def one(z: Any) -> Any:
-            values = constrain_fn(model, (), {}, z)
+            values = constrain_fn(model, (), {}, parted(z))
             made = handlers.trace(handlers.substitute(model, values)).get_trace()
             return {
                 name: site["fn"].log_prob(site["value"])
@@ -286,9 +213,63 @@ def _compile(program: Callable[[Any], Callable[..., None]], fit: FitConfig) -> S
 
         return jax.vmap(one)(z)
 
-    # what runs once is compiled quickly rather than well
-    once = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-    return Sampler(once(start), jax.jit(advance), jax.jit(sites), jax.jit(pointwise))
+    quick = functools.partial(jax.jit, compiler_options=_allowed(tuple(_QUICK.items())))
+    once = functools.partial(jax.jit, compiler_options=_allowed(tuple(_ONCE.items())))
+    together = jax.vmap(advance, in_axes=(0, None, None))
+    return Sampler(once(start), *map(quick, (advance, together, sites, pointwise)))
+
+
+def _first(model: Callable[..., None], key: Any, strategy: str) -> dict[str, Any]:
+    """Give unconstrained parameters to start from, chosen by the strategy."""
+    from numpyro import handlers
+    from numpyro.distributions import biject_to
+
+    seeded = handlers.substitute(
+        handlers.seed(model, key), substitute_fn=INIT_FUNCTION_MAP[strategy]
+    )
+    found = {}
+    for name, site in handlers.trace(seeded).get_trace().items():
+        if site["type"] != "sample" or site["is_observed"]:
+            continue
+        if site["fn"].support.is_discrete:
+            raise UsageError(
+                f"the site {name!r} of the model is discrete, and NUTS and HMC sample continuous "
+                "ones. Sum it out in the model, or use its expectation."
+            )
+        found[name] = biject_to(site["fn"].support).inv(site["value"])
+    if not found:
+        raise UsageError("the model draws no parameters: all its sites are observed.")
+    return found
+
+
+@functools.cache
+def _allowed(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Choose the compiler's options that the installed one knows: they come and go."""
+    import jax
+
+    found: dict[str, Any] = {}
+    for name, value in options:
+        try:
+            jax.jit(lambda: 0, compiler_options={name: value})()
+        except Exception:  # its class has changed its place more than once
+            continue
+        found[name] = value
+    return found
+
+
+def _dense(fit: FitConfig, parameters: int) -> bool:
+    """Say whether the mass matrix is full: where few steps are spent on learning it.
+
+    On the models built in, chains then took a half of the steps for the same effective draws.
+
+    Examples
+    --------
+    >>> _dense(FitConfig(), 30), _dense(FitConfig(), 50), _dense(FitConfig(warmup=200), 30)
+    (True, False, False)
+    """
+    if fit.dense_mass is not None:
+        return fit.dense_mass
+    return parameters <= min(_MOST_DENSE, fit.warmup // _STEPS_EACH)
 
 
 def _kept(state: Any) -> dict[str, Any]:
@@ -316,7 +297,8 @@ def _program(
         made = model
         if data["numbers"] and origin.builder is not None:
             made = origin.builder(**other, **data["numbers"])
-        return lambda: made(features)
+        sampled = structure_of(made).equivalent or made
+        return lambda: sampled(features)
 
     return program
 
@@ -331,74 +313,6 @@ def _numbers(structure: Structure, origin: Origin) -> dict[str, float]:
         for name, value in given.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-
-
-def _run_together(
-    sampler: Sampler, data: Any, keys: Any, fit: FitConfig, progress: Progress | None
-) -> Draws:
-    """Run all chains as one program, on one device."""
-    import jax
-
-    states = jax.vmap(sampler.start, in_axes=(0, None))(keys, data)
-    for energy in states.potential_energy:
-        _check_start(energy)
-    advance = _together(sampler.advance)
-    kept = []
-    for n, keep in steps_of(fit):
-        states, steps = advance(states, n, data)
-        if keep:
-            kept.append({name: x[:, :n] for name, x in _flat(steps).items()})
-        if progress is not None:
-            states.i.block_until_ready()
-            for c in range(len(keys)):
-                progress(c, n)
-    return _draws({name: np.concatenate([x[name] for x in kept], axis=1) for name in kept[0]})
-
-
-@functools.lru_cache(maxsize=_KEPT)
-def _together(advance: Callable[..., Any]) -> Callable[..., Any]:
-    import jax
-
-    return jax.jit(jax.vmap(advance, in_axes=(0, None, None)))
-
-
-def steps_of(fit: FitConfig) -> list[tuple[int, bool]]:
-    """Give the numbers of steps of a chain's calls, and whether they are kept.
-
-    Examples
-    --------
-    >>> steps_of(FitConfig(warmup=100, samples=150))
-    [(100, False), (100, True), (50, True)]
-    """
-    found = []
-    for n, keep in ((fit.warmup, False), (fit.samples, True)):
-        found += [(min(PORTION, n - at), keep) for at in range(0, n, PORTION)]
-    return found
-
-
-def _check_start(potential_energy: Any) -> None:
-    if not np.isfinite(np.asarray(potential_energy)):
-        raise UsageError(
-            "the sampler found no starting point at which the model's density is finite. Look at "
-            "the features' ranges and the priors, or set fit.init_strategy to uniform."
-        )
-
-
-def _flat(steps: Any) -> dict[str, Any]:
-    """Give what was kept as arrays by name: parameters with a mark before theirs."""
-    found = {f"z:{name}": np.asarray(x) for name, x in steps["z"].items()}
-    return found | {name: np.asarray(x) for name, x in steps.items() if name != "z"}
-
-
-def _joined(kept: list[Any]) -> dict[str, Any]:
-    """Join the portions of a chain."""
-    parts = [{name: x[:n] for name, x in _flat(steps).items()} for n, steps in kept]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _draws(joined: Mapping[str, Any]) -> Draws:
-    z = {name.removeprefix("z:"): x for name, x in joined.items() if name.startswith("z:")}
-    return Draws(z, {name: x for name, x in joined.items() if not name.startswith("z:")})
 
 
 def _text(values: Mapping[str, Any]) -> str:

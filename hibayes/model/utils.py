@@ -17,6 +17,7 @@ __all__ = [
     "infer_jax_dtype",
     "link_to_key",
     "logit_to_prob",
+    "offset_logit_to_share",
     "probit_to_prob",
 ]
 
@@ -73,6 +74,19 @@ def cloglog_to_prob(x: Any) -> Any:
 
         return -jnp.expm1(-jnp.exp(x))
     return _like(x, -np.expm1(-np.exp(x)))
+
+
+def offset_logit_to_share(x: Any) -> Any:
+    """Give the share whose log((y + .1) / (1.1 - y)) is x: the scale of the crossed models.
+
+    Examples
+    --------
+    >>> float(offset_logit_to_share(0.0)), float(offset_logit_to_share(9.0))
+    (0.5, 1.0)
+    """
+    from hibayes.hierarchical.cells import from_logit
+
+    return _like(x, from_logit(x))
 
 
 def link_to_key(link: Callable[..., Any] | str, links: Mapping[str, Any] | None = None) -> str:

@@ -24,8 +24,8 @@ def configure_computation_platform(
     display : hibayes.ui.Display
         Told what is used.
     chains : int, default 4
-        How many chains may run side by side: on the CPU each gets a device of its own, whatever
-        the number of cores, since XLA shares these out.
+        How many devices the CPU is parted into at least, for programs that place chains on
+        devices themselves. `hibayes.model.fit` needs one: its chains share it as threads do.
     """
     number = platform_config.num_devices or 1
     if platform_config.device_type == "gpu":

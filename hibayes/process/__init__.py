@@ -24,6 +24,7 @@ from hibayes.process.processors import (
     extract_observed_feature,
     extract_predictors_deprecated,
     groupby,
+    item_kernels,
     map_columns,
     merge_scout_results,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "extract_predictors_deprecated",
     "fitting_dims",
     "groupby",
+    "item_kernels",
     "map_columns",
     "merge_scout_results",
     "process",

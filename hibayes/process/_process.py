@@ -91,8 +91,8 @@ def columns_of(models: Any) -> Columns:
     >>> columns_of([{"name": "ordered_logistic_model", "config": {
     ...     "main_effects": ["grader", "LLM"], "interactions": [["grader", "LLM"]]}}]).categorical
     ('grader', 'LLM')
-    >>> columns_of(["two_level_group_binomial"]).categorical
-    ('group',)
+    >>> columns_of(["two_level_group_binomial", "crossed"]).categorical
+    ('group', 'model', 'scenario')
     """
     listed = models.get("models", models) if isinstance(models, Mapping) else models
     if isinstance(listed, Mapping):
@@ -113,6 +113,8 @@ def columns_of(models: Any) -> Columns:
         continuous.update(dict.fromkeys(_names(config.get("continuous_effects"))))
         own += _GROUPS.get(str(name), ())
         categorical.update(dict.fromkeys(own))
+        for argument, usual in _CROSSED.items() if str(name).startswith("crossed") else ():
+            categorical.update(dict.fromkeys(_names(config.get(argument, usual))))
         coded = coded or bool(own and config.get("effect_coding_for_main_effects", True))
     for pair in pairs:
         categorical.update((each, None) for each in pair if each not in continuous)
@@ -149,6 +151,14 @@ _GROUPS = {
     "three_level_group_binomial_exponential": ("group", "subgroup", "subsubgroup"),
 }
 """The columns that models of groups need."""
+
+_CROSSED = {
+    "model_effect": "model",
+    "scenario_effect": "scenario",
+    "group_effect": None,
+    "organisation_effect": None,
+}
+"""The arguments of the crossed models that name columns, and their defaults."""
 
 
 def _names(value: Any) -> list[str]:

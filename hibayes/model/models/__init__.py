@@ -1,6 +1,7 @@
 """The built-in models; importing this module registers them."""
 
 from hibayes.model.definition import check_features
+from hibayes.model.models.crossed_effects import crossed, crossed_factor, crossed_factor_items
 from hibayes.model.models.group_binomial import (
     simplified_group_binomial_exponential,
     three_level_group_binomial,
@@ -14,6 +15,9 @@ from hibayes.model.models.pairwise import pairwise_logistic_model
 
 __all__ = [
     "check_features",
+    "crossed",
+    "crossed_factor",
+    "crossed_factor_items",
     "hierarchical_ordered_logistic_model",
     "linear_group_binomial",
     "ordered_logistic_model",

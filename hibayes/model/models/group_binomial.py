@@ -113,6 +113,22 @@ def two_level_group_binomial(
         effects = _nested("group", mean, dist.HalfNormal(prior_sigma_group_scale), features)
         observe_binomial(effects[features["group_index"]], features)
 
+    def equivalent(features: Features) -> None:
+        # the data know the overall mean alone: it is drawn, and what makes it up is given it
+        import jax.numpy as jnp
+        import numpyro
+        from numpyro import distributions as dist
+
+        loc, scale = prior_mu_overall_loc, prior_mu_overall_scale
+        sigma = numpyro.sample("sigma_overall", dist.HalfNormal(prior_sigma_overall_scale))
+        both = jnp.hypot(scale, sigma)
+        mean = numpyro.sample("overall_mean", dist.Normal(loc, both))
+        rest = numpyro.sample("rest", dist.Normal(0.0, 1.0))
+        z = numpyro.deterministic("z_overall", (sigma * (mean - loc) / both + scale * rest) / both)
+        numpyro.deterministic("mu_overall", mean - sigma * z)
+        effects = _nested("group", mean, dist.HalfNormal(prior_sigma_group_scale), features)
+        observe_binomial(effects[features["group_index"]], features)
+
     return _described(
         program,
         1,
@@ -122,6 +138,7 @@ def two_level_group_binomial(
             "prior_sigma_overall_scale",
             "prior_sigma_group_scale",
         ),
+        equivalent,
     )
 
 
@@ -230,7 +247,12 @@ def _check(features: Features, depth: int) -> None:
     check_features(features, ["obs", *levels, "n_total"])
 
 
-def _described(program: Model, depth: int, numbers: tuple[str, ...]) -> Model:
+def _described(
+    program: Model,
+    depth: int,
+    numbers: tuple[str, ...],
+    equivalent: Callable[[Features], None] | None = None,
+) -> Model:
     """Say which axes the effects of each level have: those of the levels above, and its own."""
 
     def axes(features: Features, coords: Coords) -> dict[str, list[Axis]]:
@@ -247,4 +269,5 @@ def _described(program: Model, depth: int, numbers: tuple[str, ...]) -> Model:
         likelihood="binomial",
         numbers=numbers,
         pure=True,
+        equivalent=equivalent,
     )

@@ -17,9 +17,14 @@ from hibayes.model.definition import (
     level_axis,
     model,
 )
-from hibayes.model.effects import check_scales, main_effect, main_effect_axes, names, pairs
-from hibayes.model.likelihoods import cutpoint_axes, draw_cutpoints, observe_ordered
-from hibayes.model.models.ordered import _check_classes
+from hibayes.model.effects import MainEffects, check_scales, names, pairs, prior_arguments
+from hibayes.model.likelihoods import (
+    CUTPOINT_ARGUMENTS,
+    check_classes,
+    cutpoint_axes,
+    draw_cutpoints,
+    observe_ordered,
+)
 from suites.errors import UsageError
 
 
@@ -77,7 +82,7 @@ prior_cutpoint_diffs_scale, min_cutpoint_spacing
     """
     main = [n for n in names(main_effects, "main_effects") if n not in (member, type_of_member)]
     crossed = pairs(interactions)
-    _check_classes(num_classes)
+    check_classes(num_classes)
     check_scales(
         prior_intercept_scale=prior_intercept_scale,
         prior_main_effects_scale=prior_main_effects_scale,
@@ -89,6 +94,9 @@ prior_cutpoint_diffs_scale, min_cutpoint_spacing
     )
     crossed_names = [name for pair in crossed for name in pair]
     used = list(dict.fromkeys([member, type_of_member, *main, *crossed_names]))
+    of_main = MainEffects(
+        main, prior_main_effects_loc, prior_main_effects_scale, effect_coding_for_main_effects
+    )
 
     def program(features: Features) -> None:
         levels = [part for name in used for part in (f"{name}_index", f"num_{name}")]
@@ -100,16 +108,7 @@ prior_cutpoint_diffs_scale, min_cutpoint_spacing
         eta = numpyro.sample("intercept", dist.Normal(prior_intercept_loc, prior_intercept_scale))
         effects = members(features)
         eta = eta + effects[features[f"{member}_index"]]
-        for name in main:
-            effects = main_effect(
-                name,
-                features,
-                prior_main_effects_loc,
-                prior_main_effects_scale,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero="last",
-            )
-            eta = eta + effects[features[f"{name}_index"]]
+        eta = of_main.add_to(eta, features)
         for a, b in crossed:
             shape = [int(features[f"num_{a}"]), int(features[f"num_{b}"])]
             prior = dist.Normal(prior_interaction_loc, prior_interaction_scale).expand(shape)
@@ -164,14 +163,7 @@ prior_cutpoint_diffs_scale, min_cutpoint_spacing
             f"{member}_raw_effects": [one],
             f"{member}_effects": [one],
         }
-        for name in main:
-            found |= main_effect_axes(
-                name,
-                features,
-                coords,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero="last",
-            )
+        found |= of_main.axes(features, coords)
         for a, b in crossed:
             found[f"{a}_{b}_effects"] = [level_axis(name, features, coords) for name in (a, b)]
         return found | cutpoint_axes(num_classes)
@@ -183,17 +175,8 @@ prior_cutpoint_diffs_scale, min_cutpoint_spacing
         likelihood="ordinal",
         num_classes=num_classes,
         numbers=(
-            "prior_intercept_loc",
-            "prior_intercept_scale",
-            "prior_main_effects_loc",
-            "prior_main_effects_scale",
-            "prior_interaction_loc",
-            "prior_interaction_scale",
-            "prior_first_cutpoint_loc",
-            "prior_first_cutpoint_scale",
-            "prior_cutpoint_diffs_loc",
-            "prior_cutpoint_diffs_scale",
-            "min_cutpoint_spacing",
+            *prior_arguments("intercept", "main_effects", "interaction"),
+            *CUTPOINT_ARGUMENTS,
             "prior_type_scale",
             "prior_type_sigma_scale",
         ),

@@ -1,20 +1,11 @@
-"""Successes by any categorical features and their interactions: a logistic regression."""
+"""Successes by any features and their interactions: a logistic regression."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hibayes.model.definition import Axis, Coords, Features, Model, check_features, describe, model
-from hibayes.model.effects import (
-    check_scales,
-    check_sum_to_zero,
-    interaction,
-    interaction_axes,
-    main_effect,
-    main_effect_axes,
-    names,
-    pairs,
-)
+from hibayes.model.definition import Features, Model, check_features, describe, model
+from hibayes.model.effects import check_scales, linear_predictor, prior_arguments
 from hibayes.model.likelihoods import observe_binomial
 
 
@@ -30,12 +21,15 @@ def linear_group_binomial(
     prior_interaction_loc: float = 0.0,
     prior_interaction_scale: float = 0.3,
     sum_to_zero: str = "last",
+    continuous_effects: Sequence[str] | None = None,
+    prior_continuous_loc: float = 0.0,
+    prior_continuous_scale: float = 0.5,
 ) -> Model:
-    r"""Successes by categorical features.
+    r"""Successes by categorical features, and by continuous ones.
 
     .. math::
 
-        \mathrm{logit}\, p_i &= \alpha + \sum_e \beta^e_{e(i)}
+        \mathrm{logit}\, p_i &= \alpha + \sum_e \beta^e_{e(i)} + \sum_x \theta^x x_i
             + \sum_{(a, b)} \gamma^{ab}_{a(i) b(i)} \\
         y_i &\sim \mathrm{Binomial}(n_i, p_i)
 
@@ -44,7 +38,8 @@ def linear_group_binomial(
     main_effects : list of str, optional
         Categorical features.
     interactions : list of pairs of str, optional
-        Their effects sum to zero along both axes, whatever the coding of the main effects.
+        Of two categorical features, effects that sum to zero along both axes, whatever the coding
+        of the main effects; with a continuous one, as for `ordered_logistic_model`.
     effect_coding_for_main_effects : bool
         Main effects sum to zero; else, differences from the first level.
     prior_intercept_loc, prior_intercept_scale : float
@@ -56,20 +51,31 @@ def linear_group_binomial(
     sum_to_zero : {"last", "normal"}
         How effects that sum to zero are drawn. ``last``: all but the last level freely, so that the
         last, minus their sum, has a prior sqrt(L - 1) times as wide; ``normal``: all levels alike.
+    continuous_effects : list of str, optional
+        Continuous features, such as the length of an answer; the slope of x is the site
+        ``x_coef``. Rows are counted together only where they agree in these as well.
+    prior_continuous_loc, prior_continuous_scale : float
+        Of a slope.
     """
-    main = names(main_effects, "main_effects")
-    crossed = pairs(interactions)
-    check_sum_to_zero(sum_to_zero, prior_main_effects_loc, prior_interaction_loc)
+    predictor = linear_predictor(
+        main_effects,
+        continuous_effects,
+        interactions,
+        main=(prior_main_effects_loc, prior_main_effects_scale),
+        slope=(prior_continuous_loc, prior_continuous_scale),
+        crossing=(prior_interaction_loc, prior_interaction_scale),
+        effect_coding=effect_coding_for_main_effects,
+        sum_to_zero=sum_to_zero,
+    )
     check_scales(
         prior_intercept_scale=prior_intercept_scale,
         prior_main_effects_scale=prior_main_effects_scale,
         prior_interaction_scale=prior_interaction_scale,
+        prior_continuous_scale=prior_continuous_scale,
     )
-    used = list(dict.fromkeys([*main, *(name for pair in crossed for name in pair)]))
 
     def program(features: Features) -> None:
-        levels = [part for name in used for part in (f"{name}_index", f"num_{name}")]
-        check_features(features, ["obs", "n_total", *levels])
+        check_features(features, ["obs", "n_total", *predictor.needed])
 
         import numpyro
         from numpyro import distributions as dist
@@ -77,53 +83,13 @@ def linear_group_binomial(
         logits = numpyro.sample(
             "intercept", dist.Normal(prior_intercept_loc, prior_intercept_scale)
         )
-        for name in main:
-            effects = main_effect(
-                name,
-                features,
-                prior_main_effects_loc,
-                prior_main_effects_scale,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero=sum_to_zero,
-            )
-            logits = logits + effects[features[f"{name}_index"]]
-        for a, b in crossed:
-            matrix = interaction(
-                (a, b),
-                features,
-                prior_interaction_loc,
-                prior_interaction_scale,
-                sum_to_zero=sum_to_zero,
-            )
-            logits = logits + matrix[features[f"{a}_index"], features[f"{b}_index"]]
-        observe_binomial(logits, features)
-
-    def axes(features: Features, coords: Coords) -> dict[str, list[Axis]]:
-        found: dict[str, list[Axis]] = {}
-        for name in main:
-            found |= main_effect_axes(
-                name,
-                features,
-                coords,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero=sum_to_zero,
-            )
-        for pair in crossed:
-            found |= interaction_axes(pair, features, coords, sum_to_zero=sum_to_zero)
-        return found
+        observe_binomial(predictor.add_to(logits, features), features)
 
     return describe(
         program,
-        axes=axes,
-        rows=tuple(f"{name}_index" for name in used),
+        axes=predictor.axes,
+        rows=predictor.rows,
         likelihood="binomial",
-        numbers=(
-            "prior_intercept_loc",
-            "prior_intercept_scale",
-            "prior_main_effects_loc",
-            "prior_main_effects_scale",
-            "prior_interaction_loc",
-            "prior_interaction_scale",
-        ),
+        numbers=prior_arguments("intercept", "main_effects", "continuous", "interaction"),
         pure=True,
     )

@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hibayes.model.definition import (
-    Axis,
-    Coords,
-    Features,
-    Model,
-    check_features,
-    describe,
-    level_axis,
-    model,
+from hibayes.model.definition import Axis, Coords, Features, Model, check_features, describe, model
+from hibayes.model.effects import check_scales, linear_predictor, prior_arguments
+from hibayes.model.likelihoods import (
+    CUTPOINT_ARGUMENTS,
+    check_classes,
+    cutpoint_axes,
+    draw_cutpoints,
+    observe_ordered,
 )
-from hibayes.model.effects import (
-    Pair,
-    check_scales,
-    check_sum_to_zero,
-    interaction,
-    interaction_axes,
-    main_effect,
-    main_effect_axes,
-    names,
-    pairs,
-)
-from hibayes.model.likelihoods import cutpoint_axes, draw_cutpoints, observe_ordered
 from suites.errors import UsageError, unknown_name
 
 PRESETS = ("default", "boundary")
@@ -96,21 +83,22 @@ def ordered_logistic_model(
     sum_to_zero : {"last", "normal"}
         As for `linear_group_binomial`.
     """
-    main = names(main_effects, "main_effects")
-    slopes = names(continuous_effects, "continuous_effects")
-    crossed = pairs(interactions)
-    both = sorted(set(main) & set(slopes))
-    if both:
-        raise UsageError(
-            f"{', '.join(both)} cannot be in both main_effects and continuous_effects."
-        )
-    _check_classes(num_classes)
+    check_classes(num_classes)
     if prior_preset not in PRESETS:
         raise UsageError(f"prior_preset: {unknown_name('preset', str(prior_preset), PRESETS)}")
     boundary = prior_preset == "boundary"
     if prior_intercept_scale is None:
         prior_intercept_scale = 5.0 if boundary else 1.0
-    check_sum_to_zero(sum_to_zero, prior_main_effects_loc, prior_interaction_loc)
+    predictor = linear_predictor(
+        main_effects,
+        continuous_effects,
+        interactions,
+        main=(prior_main_effects_loc, prior_main_effects_scale),
+        slope=(prior_continuous_loc, prior_continuous_scale),
+        crossing=(prior_interaction_loc, prior_interaction_scale),
+        effect_coding=effect_coding_for_main_effects,
+        sum_to_zero=sum_to_zero,
+    )
     check_scales(
         prior_intercept_scale=prior_intercept_scale,
         prior_main_effects_scale=prior_main_effects_scale,
@@ -119,9 +107,6 @@ def ordered_logistic_model(
         prior_first_cutpoint_scale=prior_first_cutpoint_scale,
         prior_cutpoint_diffs_scale=prior_cutpoint_diffs_scale,
     )
-    used = list(dict.fromkeys([*main, *slopes, *(name for pair in crossed for name in pair)]))
-    categorical = [name for name in used if name not in slopes]
-    rows = [name if name in slopes else f"{name}_index" for name in used]
 
     def first_location() -> Any:
         if prior_first_cutpoint_loc is not None:
@@ -134,27 +119,13 @@ def ordered_logistic_model(
         return -(num_classes - 2) * (step + min_cutpoint_spacing) / 2
 
     def program(features: Features) -> None:
-        check_features(features, ["obs", *rows, *(f"num_{name}" for name in categorical)])
+        check_features(features, ["obs", *predictor.needed])
 
         import numpyro
         from numpyro import distributions as dist
 
         eta = numpyro.sample("intercept", dist.Normal(prior_intercept_loc, prior_intercept_scale))
-        for name in main:
-            effects = main_effect(
-                name,
-                features,
-                prior_main_effects_loc,
-                prior_main_effects_scale,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero=sum_to_zero,
-            )
-            eta = eta + effects[features[f"{name}_index"]]
-        for name in slopes:
-            prior = dist.Normal(prior_continuous_loc, prior_continuous_scale)
-            eta = eta + numpyro.sample(f"{name}_coef", prior) * features[name]
-        for pair in crossed:
-            eta = eta + crossing(pair, features)
+        eta = predictor.add_to(eta, features)
         cutpoints = draw_cutpoints(
             num_classes,
             first_loc=first_location(),
@@ -165,68 +136,18 @@ def ordered_logistic_model(
         )
         observe_ordered(eta, cutpoints, features)
 
-    def crossing(pair: Pair, features: Features) -> Any:
-        """Give what an interaction adds to the location of each row."""
-        import numpyro
-        from numpyro import distributions as dist
-
-        a, b = pair
-        prior = dist.Normal(prior_interaction_loc, prior_interaction_scale)
-        if a in slopes and b in slopes:
-            return numpyro.sample(f"{a}_{b}_effects", prior) * features[a] * features[b]
-        if a in slopes or b in slopes:
-            x, group = (a, b) if a in slopes else (b, a)
-            size = int(features[f"num_{group}"])
-            effects = numpyro.sample(f"{a}_{b}_effects", prior.expand([size]))
-            return effects[features[f"{group}_index"]] * features[x]
-        matrix = interaction(
-            pair, features, prior_interaction_loc, prior_interaction_scale, sum_to_zero=sum_to_zero
-        )
-        return matrix[features[f"{a}_index"], features[f"{b}_index"]]
-
     def axes(features: Features, coords: Coords) -> dict[str, list[Axis]]:
-        found = cutpoint_axes(num_classes)
-        for name in main:
-            found |= main_effect_axes(
-                name,
-                features,
-                coords,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero=sum_to_zero,
-            )
-        for a, b in crossed:
-            groups = [name for name in (a, b) if name not in slopes]
-            if len(groups) == 2:
-                found |= interaction_axes((a, b), features, coords, sum_to_zero=sum_to_zero)
-            elif groups:
-                found[f"{a}_{b}_effects"] = [level_axis(groups[0], features, coords)]
-        return found
+        return cutpoint_axes(num_classes) | predictor.axes(features, coords)
 
     return describe(
         program,
         axes=axes,
-        rows=tuple(rows),
+        rows=predictor.rows,
         likelihood="ordinal",
         num_classes=num_classes,
         numbers=(
-            "prior_intercept_loc",
-            "prior_intercept_scale",
-            "prior_main_effects_loc",
-            "prior_main_effects_scale",
-            "prior_continuous_loc",
-            "prior_continuous_scale",
-            "prior_interaction_loc",
-            "prior_interaction_scale",
-            "prior_first_cutpoint_loc",
-            "prior_first_cutpoint_scale",
-            "prior_cutpoint_diffs_loc",
-            "prior_cutpoint_diffs_scale",
-            "min_cutpoint_spacing",
+            *prior_arguments("intercept", "main_effects", "continuous", "interaction"),
+            *CUTPOINT_ARGUMENTS,
         ),
         pure=True,
     )
-
-
-def _check_classes(num_classes: Any) -> None:
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
-        raise UsageError(f"num_classes must be a whole number from 2, got {num_classes!r}.")

@@ -14,7 +14,7 @@ from hibayes.model.definition import (
     level_axis,
     model,
 )
-from hibayes.model.effects import check_scales, main_effect, main_effect_axes, names
+from hibayes.model.effects import MainEffects, check_scales, names, prior_arguments
 
 
 @model
@@ -67,6 +67,9 @@ def pairwise_logistic_model(
         prior_length_slope_sigma_scale=prior_length_slope_sigma_scale,
     )
     used = list(dict.fromkeys([*main, grader]))
+    of_main = MainEffects(
+        main, prior_main_effects_loc, prior_main_effects_scale, effect_coding_for_main_effects
+    )
 
     def program(features: Features) -> None:
         levels = [part for name in used for part in (f"{name}_index", f"num_{name}")]
@@ -79,16 +82,7 @@ def pairwise_logistic_model(
         logits = numpyro.sample(
             "intercept", dist.Normal(prior_intercept_loc, prior_intercept_scale)
         )
-        for name in main:
-            effects = main_effect(
-                name,
-                features,
-                prior_main_effects_loc,
-                prior_main_effects_scale,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero="last",
-            )
-            logits = logits + effects[features[f"{name}_index"]]
+        logits = of_main.add_to(logits, features)
         mean = numpyro.sample(
             "length_slope_mean",
             dist.Normal(prior_length_slope_mean_loc, prior_length_slope_mean_scale),
@@ -107,14 +101,7 @@ def pairwise_logistic_model(
 
     def axes(features: Features, coords: Coords) -> dict[str, list[Axis]]:
         found = {f"{grader}_{covariate}_effects": [level_axis(grader, features, coords)]}
-        for name in main:
-            found |= main_effect_axes(
-                name,
-                features,
-                coords,
-                effect_coding=effect_coding_for_main_effects,
-                sum_to_zero="last",
-            )
+        found |= of_main.axes(features, coords)
         return found
 
     return describe(
@@ -123,12 +110,7 @@ def pairwise_logistic_model(
         rows=(covariate, *(f"{name}_index" for name in used)),
         likelihood="bernoulli",
         numbers=(
-            "prior_intercept_loc",
-            "prior_intercept_scale",
-            "prior_main_effects_loc",
-            "prior_main_effects_scale",
-            "prior_length_slope_mean_loc",
-            "prior_length_slope_mean_scale",
+            *prior_arguments("intercept", "main_effects", "length_slope_mean"),
             "prior_length_slope_sigma_scale",
         ),
         pure=True,

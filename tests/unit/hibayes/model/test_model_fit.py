@@ -58,27 +58,40 @@ def posterior(state):
     return arviz_bridge.dataset(state.inference_data, "posterior")
 
 
+class Told:
+    """A display that keeps what it was told of a fit."""
+
+    def __init__(self):
+        self.told = []
+
+    def set_fit_context(self, method, chains):
+        self.told.append(("context", method, chains))
+
+    def add_task(self, description, chain=None, worker=None, total=None):
+        self.told.append(("task", description, chain, total))
+
+    def update_task(self, description, advance=1, **kwargs):
+        self.told.append(("step", description, advance))
+
+    def steps(self):
+        """Give each task's total, and how many steps it was told of."""
+        totals = {name: total for kind, name, *_, total in self.told if kind == "task"}
+        return {
+            name: (total, sum(t[2] for t in self.told if t[:2] == ("step", name)))
+            for name, total in totals.items()
+        }
+
+
 @pytest.fixture(scope="module")
 def simple():
     """A fitted model of three groups, and what its display was told."""
-    told = []
-
-    class Display:
-        def set_fit_context(self, method, chains):
-            told.append(("context", method, chains))
-
-        def add_task(self, description, chain=None, worker=None, total=None):
-            told.append(("task", description, chain, total))
-
-        def update_task(self, description, advance=1, **kwargs):
-            told.append(("step", description, advance))
-
+    display = Told()
     state = state_of(simplified_group_binomial_exponential(), counts())
     before = {"obs": np.zeros((1, 5, 4)), "group_effects": np.zeros((1, 5, 3))}
     state.inference_data = arviz_bridge.new_data({"prior_predictive": before, "posterior": {}})
     state.add_diagnostic("summary", "of an earlier fit")
-    fit(state, Display())
-    return state, told
+    fit(state, display)
+    return state, display
 
 
 def test_groups_and_variables_are_those_of_the_contract(simple):
@@ -128,11 +141,10 @@ def test_sample_stats_are_of_the_sampler(simple):
 
 
 def test_display_hears_of_every_step(simple):
-    told = simple[1]
+    told = simple[1].told
     assert told[0] == ("context", "parallel", 2)
     assert [t[2:] for t in told if t[0] == "task"] == [("1", 400), ("2", 400)]
-    for _, name, _, total in [t for t in told if t[0] == "task"]:
-        assert sum(t[2] for t in told if t[:2] == ("step", name)) == total
+    assert list(simple[1].steps().values()) == [(400, 400)] * 2
 
 
 @pytest.fixture
@@ -190,7 +202,10 @@ def test_chain_methods_agree(simple):
     together = state_of(
         simplified_group_binomial_exponential(), counts(), chain_method="vectorized"
     )
-    fit(together)
+    display = Told()
+    fit(together, display)
+    assert display.steps()
+    assert all(told == total for total, told in display.steps().values())
     means = [posterior(s)["group_effects"].mean(("chain", "draw")) for s in (simple[0], together)]
     np.testing.assert_allclose(*means, atol=0.15)
     wrong = state_of(simplified_group_binomial_exponential(), counts(), chain_method="paralel")
