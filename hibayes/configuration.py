@@ -201,7 +201,9 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
         """Refuses a key that stands twice: one of the two would be silently dropped."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            merge = "tag:yaml.org,2002:merge"  # "<<: *other": what is merged in may be overruled
+            own = [key for key, _ in node.value if key.tag != merge]
+            keys = [self.construct_object(key, deep=True) for key in own]
             for place, key in enumerate(keys):
                 if key in keys[:place]:
                     raise yaml.constructor.ConstructorError(

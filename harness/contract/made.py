@@ -39,9 +39,9 @@ class _Scenario:
         """Draw answers of a model: the greater the logit, the better."""
         p = 1 / (1 + np.exp(-logit))
         if self.lower is None or self.upper is None:
-            return rng.normal(40 * logit, 10, size)
+            return np.asarray(rng.normal(40 * logit, 10, size))
         if self.metric == "exact_match":
-            return (rng.random(size) < p).astype(float)
+            return np.asarray(rng.random(size) < p, dtype=np.float64)
         share = rng.beta(4 * p, 4 - 4 * p, size)
         return np.asarray(self.lower + (self.upper - self.lower) * share)
 

@@ -1,8 +1,10 @@
 """Timings, as ratios within one run: machines are noisy, so absolute seconds mean little.
 
-    python tests/bench/bench.py [--write FILE]
+    python tests/bench/bench.py [--write FILE] [--only hibayes]
 
 Each line times two things in turn, five times, and gives the median of each and of their ratio.
+What `hibayes_bench` measures is a section of its own; --only measures it alone, and leaves the
+rest of the page as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hibayes_bench
 import msgspec
 
 import harness
@@ -35,7 +38,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", metavar="FILE")
+    parser.add_argument("--only", choices=["hibayes"])
     options = parser.parse_args()
+    section = []
+    for line in hibayes_bench.report(SHARED, ROOT):
+        section.append(line)
+        print(line, file=sys.stderr)
+    if options.only:
+        text = "\n".join(section) + "\n"
+        if options.write:
+            page = Path(options.write)
+            rest = page.read_text(encoding="utf-8").partition(section[0])[0].rstrip()
+            page.write_text(f"{rest}\n\n{text}", encoding="utf-8")
+        print(text)
+        return
     lines = [
         "# Timings",
         "",
@@ -48,7 +64,7 @@ def main() -> None:
     for row in (commands(), responses(), frames(), workers(), jobs()):
         lines.append(row)
         print(row, file=sys.stderr)
-    lines += ["", *inspect_logs(), "", *arena()]
+    lines += ["", *inspect_logs(), "", *arena(), "", *section]
     text = "\n".join(lines) + "\n"
     print(text)
     if options.write:

@@ -124,3 +124,14 @@ def test_a_value_is_set(setting, path, value):
 def test_a_setting_that_leads_nowhere_is_refused(setting):
     with pytest.raises(UsageError, match="--set"):
         override({"check": {"checkers": ["r_hat"], "name": "x"}}, [setting])
+
+
+def test_mappings_can_be_merged_in_as_yaml_knows_it(tmp_path):
+    from hibayes.configuration import load_yaml
+
+    path = tmp_path / "study.yaml"
+    path.write_text("usual: &usual {samples: 100, chains: 2}\nfit:\n  <<: *usual\n  chains: 4\n")
+    assert load_yaml(path)["fit"] == {"samples": 100, "chains": 4}
+    path.write_text("usual: &usual {samples: 100}\nfit:\n  <<: *usual\n  chains: 4\n  chains: 2\n")
+    with pytest.raises(UsageError, match="'chains' stands twice"):
+        load_yaml(path)
