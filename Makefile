@@ -76,9 +76,10 @@ format: setup-dev
 slow: setup-dev
 	@$(BIN)/python -m pytest -q -m slow
 
-bench: setup-dev
+bench: setup-bayes
 	@$(MAKE) -s $(INSPECT)/.ready || echo "No inspect_ai to be had: the lines on its logs are left out."
 	@BENCHCAST_INSPECT_PYTHON=$(abspath $(INSPECT))/bin/python \
+	  BENCHCAST_BAYES_PYTHON=$(abspath $(BIN))/python \
 	  $(BIN)/python tests/bench/bench.py --write docs/bench.md
 
 science: setup-dev

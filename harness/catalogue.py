@@ -21,8 +21,8 @@ def catalogue(what: str) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> [row["name"] for row in catalogue("tasks")]
-    ['heldout-run']
+    >>> [row["name"] for row in catalogue("tasks")][:2]
+    ['heldout-run', 'new-condition']
     """
     return {
         "predictors": _predictors,

@@ -59,7 +59,7 @@ def hashes_of(path: str | Path) -> dict[str, str]:
     >>> run = HelmOutputs.demo().suites()[0].runs()[0]
     >>> hashes = hashes_of(run.path / "scenario_state.json")
     >>> len(hashes), len(set(hashes.values()))
-    (6, 6)
+    (7, 7)
     """
     found: dict[str, str] = {}
     for request in decode_light(read_bytes(path), _State, path).request_states:

@@ -331,7 +331,7 @@ def arena() -> list[str]:
         wall = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     return [
-        f"All nine predictors on the arena (57 × 35 runs, 8 k, one seed): `{command}` took "
+        f"The quick predictors on the arena (57 × 35 runs, 8 k, one seed): `{command}` took "
         f"{wall:.0f} s; its largest process used {peak:.2f} GiB.",
     ]
 
