@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from predictors.additive_logit import MIN_SQUASHED_SD
+from predictors.cell_priors import cell_priors
 from predictors.counts import Array
 from predictors.grid import Cells, Matrix
 from predictors.moments import TrainMoments
 from predictors.prior_predictor import PriorPredictor
 from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 __all__ = ["KernelRidge"]
@@ -129,14 +128,4 @@ class _Regressions:
         return cls(TrainMoments.of(runs), matrix, mean, sd)
 
     def priors(self, targets: Cells) -> list[Prior | None]:
-        priors = scenario_priors(self.moments, targets)
-        unknown = len(self.matrix.model)
-        for t, (model, column) in enumerate(zip(targets.model, targets.column, strict=True)):
-            j = self.matrix.column.get(column)
-            if j is None or not targets.bounded[t]:
-                continue
-            i = self.matrix.model.get(model, unknown)
-            if math.isfinite(self.sd[i, j]):
-                sd = max(float(self.sd[i, j]), MIN_SQUASHED_SD)
-                priors[t] = Prior("squashed", float(self.mean[i, j]), sd)
-        return priors
+        return cell_priors(self.moments, self.matrix, self.mean, self.sd, targets)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from predictors.additive_logit import MIN_SQUASHED_SD
+from predictors.cell_priors import cell_priors
 from predictors.counts import Array
 from predictors.grid import Cells, Matrix
 from predictors.moments import TrainMoments, column_sd
 from predictors.prior_predictor import PriorPredictor
 from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 __all__ = ["RandomForest"]
@@ -119,17 +117,7 @@ class _Forests:
         return cls(TrainMoments.of(runs), matrix, mean, sd)
 
     def priors(self, targets: Cells) -> list[Prior | None]:
-        priors = scenario_priors(self.moments, targets)
-        unknown = len(self.matrix.model)
-        for t, (model, column) in enumerate(zip(targets.model, targets.column, strict=True)):
-            j = self.matrix.column.get(column)
-            if j is None or not targets.bounded[t]:
-                continue
-            i = self.matrix.model.get(model, unknown)
-            if math.isfinite(self.sd[i, j]):
-                sd = max(float(self.sd[i, j]), MIN_SQUASHED_SD)
-                priors[t] = Prior("squashed", float(self.mean[i, j]), sd)
-        return priors
+        return cell_priors(self.moments, self.matrix, self.mean, self.sd, targets)
 
 
 def _centred(z: Array) -> tuple[Array, Array]:
