@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.held_out import target_id
 from harness.observed import Observed
+from harness.plain import plain
 from suites.errors import UsageError
 from suites.identity import family_of, organisation_of, scenario_group_of
 
@@ -196,20 +197,6 @@ def shown_table(asked: Sequence[AskedRun]) -> pa.Table:
         target = pa.DictionaryArray.from_arrays(codes, pa.array([run.row["target"]]))
         tables.append(table.append_column(tables[0].schema.field("target"), target))
     return pa.concat_tables(tables).unify_dictionaries()
-
-
-def plain(value: Any) -> Any:
-    """Give Python's own kind of a value; None for every kind of missing one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> plain(np.float64(0.5)), plain(float("nan")) is None
-    (0.5, True)
-    """
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value
 
 
 # -- private ---------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,9 @@ from harness.asked_runs import AskedRun, shown_table
 from harness.description import describe, needs_of, why_not
 from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
-from harness.held_out import HeldOut, TargetFacts
+from harness.held_out import HeldOut
 from harness.information import TARGET_COLUMNS
+from harness.judging import Judged, Losses, Said, TargetFacts, judge_runs
 from harness.pool import Pool
 from harness.prediction_table import decode, to_bytes
 from harness.spec import Spec
@@ -44,7 +44,7 @@ class Reply:
     distributions : mapping of str to Distribution
         Target → its distribution.
     status : mapping of str to (str, str)
-        Target → what became of it, and why (`harness.unit.STATUSES`).
+        Target → what became of it, and why (`harness.judging.STATUSES`).
     table : pyarrow.Table or None
         The predictions as its worker wrote them; None where it gave none.
     """
@@ -57,7 +57,7 @@ class Reply:
 class _Facts(TargetFacts):
     """A target whose truth nobody knows: nothing is scored."""
 
-    def scores(self, distribution: Distribution, target: str) -> dict[str, float]:
+    def scores(self, distribution: Distribution, target: str) -> Losses:
         return {}
 
 
@@ -68,17 +68,36 @@ class _View:
         self.fold = Fold(seed, 0, np.ones(len(asked), bool))
         self.path = folder.path
         self.targets = [run.row["target"] for run in asked]
-        self._instances = [len(run.instances) for run in asked]
+        self.facts = {
+            run.row["target"]: _Facts(
+                float("nan"),
+                run.row["n"],
+                bool(run.row["binary"]),
+                run.row["lower"],
+                run.row["upper"],
+                len(run.instances),
+            )
+            for run in asked
+        }
         self._shown = to_bytes(shown_table(asked)), to_bytes(shown_table([]))
 
     def asked(self, k: int) -> list[str]:
-        return [t for t, size in zip(self.targets, self._instances, strict=True) if size > k]
+        return [t for t in self.targets if self.facts[t].instances > k]
 
     def shown(self, k: int) -> bytes | None:
         return self._shown[0 if k else 1]
 
     def state(self, k: int) -> bytes | None:
         return None
+
+    def revealed(self, k: int) -> bytes | None:
+        return None
+
+    def judge(self, k: int, table: pa.Table, said: Said) -> Judged:
+        return judge_runs(table, self.asked(k), self.facts, said)
+
+    def uniform(self, k: int, target: str) -> Losses:
+        return {}
 
 
 def ask(
@@ -135,17 +154,6 @@ def ask(
     # least k is enough to say that something is shown
     k = most if len(asked) == 1 else min(most, 1)
     ks = sorted({0, k} if before else {k})
-    facts = {
-        run.row["target"]: _Facts(
-            float("nan"),
-            run.row["n"],
-            bool(run.row["binary"]),
-            run.row["lower"],
-            run.row["upper"],
-            len(run.instances),
-        )
-        for run in asked
-    }
     with Pool(work) as workers:
         description = describe(workers, spec, timeout)
         if joint and "joint" in description.get("settings", ()) and "joint" not in spec.settings:
@@ -158,12 +166,16 @@ def ask(
         view = _View(_folder(held, train, asked, work), asked, seed)
         quiet = {**description, "diagnostics": []}  # they judge an evaluation's fold
         frames = held.has_frames and "frames" in needs_of(description)
-        result = Unit(spec, quiet, view, ks, facts, timeout, frames).run(workers.start)
+        result = Unit(spec, quiet, view, ks, timeout, frames).run(workers.start)
     replies = {}
     for k in ks:
         status = {t: (state, message) for at, t, state, _, message in result.status if at == k}
         table = result.predictions.get(k)
-        given = {} if table is None else {t: d for t, d, _ in decode(table, facts) if d is not None}
+        given = (
+            {}
+            if table is None
+            else {t: d for t, d, _ in decode(table, view.facts) if d is not None}
+        )
         replies[k] = Reply({t: d for t, d in given.items() if status[t][0] == "ok"}, status, table)
     if not any(reply.distributions for reply in replies.values()):
         state, message = next(iter(replies[ks[-1]].status.values()), ("missing", "no answer"))
@@ -231,18 +243,16 @@ def _folder(
     """Write the folder that a worker gets: train runs, descriptions of what is asked for."""
     import pandas as pd
 
-    runs = held.runs[train].reset_index(drop=True).drop(columns="target")
-    # the source's name, not its place, as in an evaluation
-    runs["source"] = runs["source"].map(os.path.basename).astype("string")
     names = ["target", *TARGET_COLUMNS]
     targets = pd.DataFrame([run.row for run in asked], columns=names)
     kinds = held.runs[list(TARGET_COLUMNS)].dtypes.to_dict()
     targets = targets.astype({**kinds, "target": "string"})
     targets["instances"] = [run.instances for run in asked]
+    targets["most_k"] = [len(run.instances) - 1 for run in asked]
     return FoldFolder.write(
         work / "fold",
         shards=held.shards,
-        train_runs=runs,
+        train_runs=held.public(held.runs[train]),
         targets=targets,
         models=held.suite.models,
         scenarios=held.suite.scenarios,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.asked_runs import plain
 from harness.averages import choose_clusters, clustered_average
 from harness.compared import (
     LEVEL,
@@ -31,6 +30,7 @@ from harness.comparison_grid import ComparedColumn, ComparisonGrid
 from harness.held_out import HeldOut
 from harness.known_runs import instance_values
 from harness.observed import Observed
+from harness.plain import plain
 from harness.question import WIDE
 from suites.errors import UsageError
 from suites.suite import Suite, require_runs

@@ -80,15 +80,31 @@ class Design:
         UsageError
             If no number is left, or the folds cannot be made.
         """
-        most = max(fact.instances for fact in held.facts.values())
-        left = [k for k in self.k if k == 0 or k < most]
+        if self.task.predicts == "instance" and not held.has_responses:
+            raise UsageError(
+                f"the task {self.task.name} asks for single responses, and this source has none."
+            )
+        folds = held.folds(self.task, self.folds, self.seeds, leaks=self.leaks)
+        most = max(int(held.most_shown(fold).max(initial=0)) for fold in folds)
+        left = [k for k in self.k if k == 0 or k <= most]
         if len(left) < len(self.k):
             dropped = ", ".join(str(k) for k in self.k if k not in left)
-            why = f"no run has more than {most} instances" if most else "the runs have no responses"
+            why = _why_not_more(most, held)
             if not left:
-                raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = 0.")
+                raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = {most}.")
             held.suite.notes.append(f"k = {dropped} is left out: {why}.")
-        return left, held.folds(self.task, self.folds, self.seeds, leaks=self.leaks)
+        return left, folds
+
+
+def _why_not_more(most: int, held: HeldOut) -> str:
+    if held.has_responses:
+        return f"no run has more than {most + 1} instances"
+    if not most:
+        return "the runs have no responses, and no fold holds out several runs of one model"
+    return (
+        f"the runs have no responses, and no fold holds out more than {most + 1} runs of one "
+        "model, of which some can be revealed"
+    )
 
 
 def _sequence(value: Sequence[int] | int) -> Sequence[int]:

@@ -234,7 +234,7 @@ def _units(
         for spec in record.applying():
             description = described[spec.name]
             frames = held.has_frames and "frames" in needs_of(description)
-            yield Unit(spec, description, view, ks, held.facts, timeout, frames, fail_on)
+            yield Unit(spec, description, view, ks, timeout, frames, fail_on)
 
 
 def _carry_out(

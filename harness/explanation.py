@@ -67,11 +67,17 @@ def explain(task: Task, held: HeldOut, folds: Sequence[Fold], leaks: str) -> dic
         },
         "left_out": {
             "runs": _range(left),
-            "why": "their release or date is not known" if any(left) else "",
+            "why": _why_left_out(task) if any(left) else "",
         },
         "together": {"treatment": leaks, **facts(relations)},
         "remaining": _remaining(task, held, folds, leaks),
     }
+
+
+def _why_left_out(task: Task) -> str:
+    if task.drop:
+        return f"they share the {' and '.join(task.drop)} of what is held out"
+    return "their release or date is not known"
 
 
 def _range(sizes: Sequence[int]) -> str:

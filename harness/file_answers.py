@@ -34,23 +34,27 @@ class FileAnswers:
         What was read.
     predictor : str
         One of its predictors.
+    kind : str
+        ``run`` or ``instance``: what its predictions are of.
     """
 
-    def __init__(self, files: PredictionFiles, predictor: str) -> None:
+    def __init__(self, files: PredictionFiles, predictor: str, kind: str = "run") -> None:
         self._files = files
         self._predictor = predictor
+        self._kind = kind
 
     def start(self, name: str) -> FileSession:
         """Start a session; it learns from its messages which fold it is of."""
-        return FileSession(self._files, self._predictor)
+        return FileSession(self._files, self._predictor, self._kind)
 
 
 class FileSession:
     """One predictor on one fold; use as a context manager."""
 
-    def __init__(self, files: PredictionFiles, predictor: str) -> None:
+    def __init__(self, files: PredictionFiles, predictor: str, kind: str) -> None:
         self._files = files
         self._predictor = predictor
+        self._kind = kind
         self._folder: FoldFolder | None = None
 
     def __enter__(self) -> FileSession:
@@ -81,7 +85,7 @@ class FileSession:
     def _describe(self) -> dict[str, Any]:
         return {
             "class": "predictions made elsewhere",
-            "kind": "run",
+            "kind": self._kind,
             "needs": [],
             "min_k": 0,
             "tasks": None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
+from harness.information import TARGET_COLUMNS
 from harness.prediction_table import from_bytes
 from harness.shards import (
     frame_to_table,
@@ -66,7 +67,7 @@ class FoldFolder:
         train_runs : DataFrame
             The train rows of the runs.
         targets : DataFrame
-            One row per target: `harness.information.TARGET_COLUMNS`, ``target``, ``instances``.
+            One row per target, as `harness.fold_view.FoldView.described` gives them.
         models, scenarios : DataFrame
             Metadata.
         tables : sequence of str
@@ -87,9 +88,10 @@ class FoldFolder:
         }
         (path / "fold.json").write_text(json.dumps(content))
         _put(path / "train_runs.arrow", train_runs)
-        _put(path / "targets.arrow", targets.drop(columns="instances"))
-        instances = [list(ids) for ids in targets["instances"]]
-        (path / "instances.json").write_text(json.dumps(instances))
+        _put(path / "targets.arrow", targets.drop(columns="instances", errors="ignore"))
+        if "instances" in targets.columns:
+            instances = [list(ids) for ids in targets["instances"]]
+            (path / "instances.json").write_text(json.dumps(instances))
         _put(path / "models.arrow", models)
         _put(path / "scenarios.arrow", scenarios)
         for run, table in partial.items():
@@ -99,8 +101,14 @@ class FoldFolder:
             write_table(path / "run_specs.arrow", frame_to_table(run_specs))
         return cls(path)
 
-    def train_split(self) -> TrainSplit:
-        """Give the train split; its tables are read when they are touched."""
+    def train_split(self, revealed: bytes | None = None) -> TrainSplit:
+        """Give the train split; its tables are read when they are touched.
+
+        Parameters
+        ----------
+        revealed : bytes, optional
+            Further runs whose values are known, an Arrow stream.
+        """
         content = self._content()
         shards = Path(content["shards"])
         stems, partial = content["train"], set(content["partial"])
@@ -108,6 +116,14 @@ class FoldFolder:
         def responses() -> pd.DataFrame:
             table = read_tables(self.train_responses())
             return to_pandas(arrow_schema().empty_table() if table is None else table)
+
+        def runs() -> pd.DataFrame:
+            import pandas as pd
+
+            known = _get(self.path / "train_runs.arrow")
+            if revealed is None:
+                return known
+            return pd.concat([known, _typed(from_bytes(revealed))], ignore_index=True)
 
         def frame(name: str) -> Any:
             def read() -> pd.DataFrame | None:
@@ -120,7 +136,7 @@ class FoldFolder:
         frames["run_specs"] = frame("run_specs")
         return TrainSplit(
             **frames,
-            runs=lambda: _get(self.path / "train_runs.arrow"),
+            runs=runs,
             responses=responses if "responses" in content["tables"] else None,
             models=self.models,
             scenarios=self.scenarios,
@@ -140,12 +156,19 @@ class FoldFolder:
         return dict(json.loads((self.path / "fold.json").read_text()))
 
     def targets(self, k: int) -> pd.DataFrame:
-        """Give the targets that are asked for when k responses are shown: with more instances."""
+        """Give the targets that are asked for when k responses are shown."""
+        frame = self.all_targets()
+        kept = frame[frame["most_k"] >= k] if k else frame
+        return kept.drop(columns="most_k").reset_index(drop=True)
+
+    def all_targets(self) -> pd.DataFrame:
+        """Give all targets, with ``most_k``, the greatest k with which each is asked for."""
         frame = _get(self.path / "targets.arrow")
-        frame["instances"] = json.loads((self.path / "instances.json").read_text())
-        if k:
-            frame = frame[frame["instances"].map(len) > k]
-        return frame.reset_index(drop=True)
+        if (self.path / "instances.json").exists():
+            most = frame.pop("most_k")
+            frame["instances"] = json.loads((self.path / "instances.json").read_text())
+            frame["most_k"] = most
+        return frame
 
     def test_split(
         self, targets: pd.DataFrame, k: int, shown: bytes | None, state: bytes | None
@@ -166,7 +189,7 @@ class FoldFolder:
         return SequesteredTestSplit(
             run_specs=self.run_specs,
             scenario_state=None if state is None else lambda: _dotted(state),
-            runs=lambda: targets.drop(columns=["target", "instances"]).drop_duplicates(),
+            runs=lambda: targets[list(TARGET_COLUMNS)].drop_duplicates(ignore_index=True),
             responses=None if shown is None else lambda: to_pandas(from_bytes(shown)),
             models=self.models,
             scenarios=self.scenarios,
@@ -197,7 +220,11 @@ def _put(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _get(path: Path) -> pd.DataFrame:
-    frame = read_table(path).to_pandas()
+    return _typed(read_table(path))
+
+
+def _typed(table: pa.Table) -> pd.DataFrame:
+    frame = table.to_pandas()
     kinds = {c.name: _DTYPES[c.type] for c in RUNS if c.type in _DTYPES}
     return frame.astype({name: kind for name, kind in kinds.items() if name in frame.columns})
 

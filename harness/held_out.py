@@ -1,4 +1,4 @@
-"""What an evaluation holds: the shards of all runs, the truth, and what each fold may see.
+"""What an evaluation holds: the shards of all runs, the truth, and the folds.
 
 Only the parent has a `HeldOut`; predictors get folders and tables that it makes.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.agreement import Agreement, agreement_of
-from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
-from harness.information import TARGET_COLUMNS, visible_state
+from harness.fold_view import FoldView, view_of
+from harness.information import TARGET_COLUMNS
+from harness.judging import TargetFacts
 from harness.leaks import Print, Relations, find_relations, fingerprint
-from harness.prediction_table import to_bytes
+from harness.plain import plain
 from harness.releases import mark_releases
-from harness.rules import score
 from harness.shards import (
     frame_to_table,
     read_table,
@@ -35,7 +33,7 @@ from harness.split import Fold, make_folds, prescribed_folds, shown_order
 from harness.task import Task
 from suites.errors import UsageError
 from suites.reader import FRAMES
-from suites.schema import CELL, RUNS, arrow_schema, frame_of
+from suites.schema import RUNS, arrow_schema, frame_of
 from suites.suite import Suite, behind
 
 if TYPE_CHECKING:
@@ -45,30 +43,6 @@ if TYPE_CHECKING:
 
 _MOST_COMPARED = 600
 """Models of which all pairs are compared response by response; more would take minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
-    """What scoring needs to know of a target; None where unknown."""
-
-    value: float
-    n: int | None
-    binary: bool
-    lower: float | None
-    upper: float | None
-    instances: int
-
-    def scores(self, distribution: Distribution, target: str) -> dict[str, float]:
-        """Score a prediction of this target by all rules that apply (`harness.rules.score`)."""
-        return score(
-            distribution,
-            self.value,
-            target=target,
-            n=self.n,
-            binary=self.binary,
-            lower=self.lower,
-            upper=self.upper,
-        )
 
 
 class HeldOut:
@@ -268,30 +242,60 @@ class HeldOut:
             for fold in prescribed_folds([f.get(name) for f in of_entry], seed=seed)
         ]
 
+    def most_shown(self, fold: Fold) -> NDArray[np.int64]:
+        """Give the greatest k with which each held-out run is asked for; all are with 0.
+
+        One less than its instances; where the source has values alone, the place of its scenario
+        among those of its model that are held out, in an order of their own (`shown_order`).
+
+        Returns
+        -------
+        ndarray of int, shape (held-out runs,)
+        """
+        test = self.runs[fold.test]
+        if self.has_responses:
+            return np.array([len(self.instances[t]) - 1 for t in test["target"]], np.int64)
+        # a scenario under two names is revealed as one
+        names = self.relations.canonical(self.runs)[fold.test]
+        place: dict[tuple[str, str], int] = {}
+        for model, rows in names.groupby("model", sort=True):
+            order = shown_order(rows["scenario"].astype(str), seed=fold.seed, cell=(str(model),))
+            place |= {(str(model), scenario): i for i, scenario in enumerate(order)}
+        cells = zip(names["model"].astype(str), names["scenario"].astype(str), strict=True)
+        return np.array([place[cell] for cell in cells], np.int64)
+
+    def asked(self, fold: Fold, k: int) -> list[str]:
+        """Give the held-out runs that are asked for when k responses are shown, sorted."""
+        names = self.runs["target"].to_numpy()[fold.test]
+        return sorted(names if k == 0 else names[self.most_shown(fold) >= k])
+
+    def public(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Give runs as predictors get them, with their values."""
+        rows = runs.drop(columns="target").reset_index(drop=True)
+        # the source's name, not its place: where it lies is where the truth lies
+        rows["source"] = rows["source"].map(os.path.basename).astype("string")
+        return rows
+
     def write_fold(self, fold: Fold, task: Task) -> FoldView:
         """Write the input folder of a fold."""
-        test = self.runs[fold.test].reset_index(drop=True)
-        train = self.runs[fold.train].reset_index(drop=True)
-        train_runs = train.drop(columns="target")
-        # the source's name, not its place: where it lies is where the truth lies
-        train_runs["source"] = train_runs["source"].map(os.path.basename).astype("string")
-        targets = test[["target", *TARGET_COLUMNS]].copy()
-        targets["instances"] = [self.instances[t] for t in test["target"]]
+        view = view_of(self, fold, task)
+        test = self.runs[fold.test]
+        train = self.runs[fold.train]
         tables = (["responses"] if self.has_responses else []) + (
             list(FRAMES) if self.has_frames else []
         )
-        folder = FoldFolder.write(
+        view.path = FoldFolder.write(
             self.folder / "folds" / f"{fold.seed}-{fold.fold}",
             shards=self.shards,
-            train_runs=train_runs,
-            targets=targets,
+            train_runs=self.public(train),
+            targets=view.described(),
             models=self.suite.models,
             scenarios=self.suite.scenarios,
             tables=tables,
             run_specs=self.frame(list(dict.fromkeys(test["run"])), "run_specs"),
             partial=self._partial(train, test),
-        )
-        return FoldView(self, fold, task, folder, test)
+        ).path
+        return view
 
     def _partial(self, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, pa.Table]:
         """Give the train responses of the runs of which other responses are held out."""
@@ -301,7 +305,7 @@ class HeldOut:
         found: dict[str, list[pa.Table]] = {}
         for row in train[train["run"].isin(both)].to_dict("records"):
             path = self.shards / f"{shard_name(row['run'])}.responses.arrow"
-            keys = (str(row["metric"]), _none(row["part"]), _none(row["perturbation"]))
+            keys = (str(row["metric"]), plain(row["part"]), plain(row["perturbation"]))
             tables = found.setdefault(str(row["run"]), [])
             if path.exists():
                 tables.append(behind(read_table(path), *keys))
@@ -322,111 +326,6 @@ class HeldOut:
         return pd.concat(frames) if frames else None
 
 
-class FoldView:
-    """What the parent sends with each call of one fold: shown responses, visible state.
-
-    Attributes
-    ----------
-    fold : Fold
-        Which fold.
-    path : Path
-        Its input folder.
-    targets : list of str
-        All its targets.
-    """
-
-    def __init__(
-        self, held: HeldOut, fold: Fold, task: Task, folder: FoldFolder, test: pd.DataFrame
-    ) -> None:
-        self._held = held
-        self._task = task
-        self._rows: list[dict[str, Any]] = [
-            {str(key): _none(value) for key, value in row.items()}
-            for row in test.to_dict("records")
-        ]
-        self.fold = fold
-        self.path = folder.path
-        self.targets: list[str] = [row["target"] for row in self._rows]
-        self._made: dict[tuple[str, int], bytes | None] = {}
-        self._lock = threading.Lock()
-
-    def asked(self, k: int) -> list[str]:
-        """Give the targets that have more than k instances (all of them for k = 0)."""
-        if k == 0:
-            return self.targets
-        return [t for t in self.targets if self._held.facts[t].instances > k]
-
-    def shown(self, k: int) -> bytes | None:
-        """Give the shown responses of all targets, an Arrow stream; None without responses."""
-        return self._once("shown", k, self._shown) if self._held.has_responses else None
-
-    def state(self, k: int) -> bytes | None:
-        """Give what may be seen of the targets' scenario_state; None without frames."""
-        return self._once("state", k, self._state) if self._held.has_frames else None
-
-    def _once(self, what: str, k: int, make: Callable[[int], bytes | None]) -> bytes | None:
-        with self._lock:
-            if (what, k) not in self._made:
-                self._made[(what, k)] = make(k)
-            return self._made[(what, k)]
-
-    @cached_property
-    def _rank(self) -> dict[str, dict[str, int]]:
-        """Target → instance → its place in the order of showing."""
-        ranks = {}
-        for row in self._rows:
-            instances = self._held.instances[row["target"]]
-            cell = [row[column] for column in CELL]
-            order = shown_order(instances, seed=self.fold.seed, cell=cell)
-            ranks[row["target"]] = {instance: i for i, instance in enumerate(order)}
-        return ranks
-
-    @cached_property
-    def _responses(self) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int64]]:
-        """All responses of the fold's targets, each one's rank, and its target's instances."""
-        import pyarrow as pa
-
-        text = pa.dictionary(pa.int32(), pa.string())
-        schema = arrow_schema().append(pa.field("target", text))
-        tables, ranks, counts = [], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for row in self._rows:
-            rank = self._rank[row["target"]]
-            if not rank:
-                continue
-            path = self._held.shards / f"{shard_name(row['run'])}.responses.arrow"
-            part = behind(read_table(path), row["metric"], row["part"], row["perturbation"])
-            codes = pa.array(np.zeros(part.num_rows, np.int32))
-            name = pa.DictionaryArray.from_arrays(codes, pa.array([row["target"]]))
-            tables.append(part.append_column(schema.field("target"), name))
-            instances = part.column("instance").to_pylist()
-            ranks.append(np.array([rank.get(i, len(rank)) for i in instances], np.int64))
-            counts.append(np.full(part.num_rows, len(rank)))
-        whole = pa.concat_tables(tables) if tables else schema.empty_table()
-        return whole.unify_dictionaries(), np.concatenate(ranks), np.concatenate(counts)
-
-    def _shown(self, k: int) -> bytes:
-        import pyarrow as pa
-
-        table, rank, count = self._responses
-        return to_bytes(table.filter(pa.array((rank < k) & (count > k))))
-
-    def _state(self, k: int) -> bytes | None:
-        import pandas as pd
-
-        asked = set(self.asked(k))
-        shown: dict[str, set[str]] = {}
-        for row in self._rows:
-            if row["target"] in asked:
-                seen = {i for i, rank in self._rank[row["target"]].items() if rank < k}
-                shown.setdefault(row["run"], set()).update(seen)
-        parts = []
-        for run, instances in shown.items():
-            state = self._held.frame([run], "scenario_state")
-            if state is not None:
-                parts.append(visible_state(state, self._task.information, instances))
-        return to_bytes(frame_to_table(pd.concat(parts))) if parts else None
-
-
 def target_id(row: dict[str, Any]) -> str:
     """Name a target: its run, metric, part and perturbation.
 
@@ -435,15 +334,15 @@ def target_id(row: dict[str, Any]) -> str:
     >>> target_id({"run": "v1/r", "metric": "exact_match", "part": "test", "perturbation": None})
     'v1/r#exact_match@test'
     """
-    part, perturbation = _none(row["part"]), _none(row["perturbation"])
+    part, perturbation = plain(row["part"]), plain(row["perturbation"])
     text = f"{row['run']}#{row['metric']}"
     text += f"@{part}" if part is not None else ""
     return text + (f"~{perturbation}" if perturbation is not None else "")
 
 
 def _facts(row: Any, instances: dict[str, list[str]]) -> TargetFacts:
-    n, lower, upper = _none(row.n), _none(row.lower), _none(row.upper)
-    binary = _none(row.binary)
+    n, lower, upper = plain(row.n), plain(row.lower), plain(row.upper)
+    binary = plain(row.binary)
     return TargetFacts(
         value=float(row.value),
         n=None if n is None else int(n),
@@ -452,13 +351,6 @@ def _facts(row: Any, instances: dict[str, list[str]]) -> TargetFacts:
         upper=None if upper is None else float(upper),
         instances=len(instances[row.target]),
     )
-
-
-def _none(value: Any) -> Any:
-    """Give None for every kind of missing value."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-        return None
-    return value
 
 
 def check_k(ks: Sequence[int]) -> list[int]:

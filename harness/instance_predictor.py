@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.data_splits import SequesteredTestSplit, TestSplit, TrainSplit
+from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
 from harness.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 ID = "magnet.instance_predict_id"
 """The key column's name in MAGNET's frames, kept so that classes written for it find it."""
+
+_Split = TypeVar("_Split", bound=DataSplit)
 
 __all__ = ["InstancePrediction", "InstancePredictor"]
 
@@ -142,9 +145,31 @@ class InstancePredictor(Predictor, ABC):
         return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
+def numbered(split: _Split) -> _Split:
+    """Let a split number its requests (`number_requests`) when its frames are first touched.
+
+    Parameters
+    ----------
+    split : TrainSplit or SequesteredTestSplit
+        It is changed, and given back.
+    """
+    unread = vars(split)
+    state, stats = unread.get("scenario_state"), unread.get("per_instance_stats")
+
+    @cache
+    def both() -> tuple[Any, Any]:
+        frames: list[Any] = [f() if callable(f) else f for f in (state, stats)]
+        return number_requests(*frames)
+
+    if state is not None:
+        split.scenario_state = lambda: both()[0]
+        split.per_instance_stats = None if stats is None else lambda: both()[1]
+    return split
+
+
 def number_requests(
-    scenario_state: pd.DataFrame, per_instance_stats: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    scenario_state: pd.DataFrame, per_instance_stats: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Give each request a number from 0, and each per-instance statistic its request's.
 
     Requests and statistics are matched by run, instance, part, perturbation and train trial.
@@ -152,15 +177,17 @@ def number_requests(
     Parameters
     ----------
     scenario_state, per_instance_stats : DataFrame
-        HELM's frames of the same runs.
+        HELM's frames of the same runs; of held-out runs only the first is seen.
 
     Returns
     -------
-    (DataFrame, DataFrame)
+    (DataFrame, DataFrame or None)
         The same with the column ``magnet.instance_predict_id`` in front.
     """
     state = scenario_state.reset_index(drop=True)
     state.insert(0, ID, range(len(state)))
+    if per_instance_stats is None:
+        return state, None
     pairs = {
         "run_spec.name": "run_spec.name",
         "scenario_state.request_states.instance.id": "per_instance_stats.instance_id",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.asked_runs import COLUMN, AskedRun, column_keys, plain
+from harness.asked_runs import COLUMN, AskedRun, column_keys
 from harness.held_out import HeldOut
+from harness.plain import plain
 from harness.shards import read_table, shard_name
 from suites.suite import behind
 

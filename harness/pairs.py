@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.asked_runs import column_keys, plain
+from harness.asked_runs import column_keys
 from harness.asking import Reply, draws_of
 from harness.averages import Average, choose_clusters, paired_difference
-from harness.held_out import TargetFacts
+from harness.judging import TargetFacts
+from harness.plain import plain
 from harness.prediction_table import COLUMNS, decode
 from harness.results import Results
 from suites.errors import UsageError, unknown_name

@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.held_out import TargetFacts
-from harness.rules import RULES, uniform
+from harness.judging import Losses
+from harness.rules import RULES
 
 LOSSES: frozenset[str] = frozenset(rule.name for rule in RULES if rule.is_loss)
 
-Scored = Sequence[tuple[int, str, dict[str, float]]]
+Scored = Sequence[tuple[int, str, Losses]]
 
 
 def penalties(
     failed: Sequence[tuple[int, str]],
     own: Scored,
-    reference: Mapping[tuple[int, str], dict[str, float]],
-    facts: Mapping[str, TargetFacts],
-) -> list[tuple[int, str, dict[str, float]]]:
+    reference: Mapping[tuple[int, str], Losses],
+    uniform: Mapping[tuple[int, str], Losses],
+) -> list[tuple[int, str, Losses]]:
     """Give the losses of targets that were predicted wrongly or not at all.
 
     Parameters
@@ -34,8 +34,8 @@ def penalties(
         The predictor's scores of the other targets, same seed.
     reference : mapping of (k, target) to losses
         The reference's scores, same seed.
-    facts : mapping of str to TargetFacts
-        Truth and grid of the targets.
+    uniform : mapping of (k, target) to losses
+        The uniform distribution's scores of the targets in ``failed``.
 
     Returns
     -------
@@ -50,8 +50,7 @@ def penalties(
     means = {key: float(np.mean(values)) for key, values in sums.items()}
     out = []
     for k, target in failed:
-        fact = facts[target]
-        candidates = [reference.get((k, target), {}), _uniform(target, fact)]
+        candidates = [reference.get((k, target), {}), uniform.get((k, target), {})]
         rules = sorted({rule for losses in candidates for rule in losses if rule in LOSSES})
         worst = {}
         for rule in rules:
@@ -59,8 +58,3 @@ def penalties(
             worst[rule] = max([*values, means.get((k, rule), -np.inf)])
         out.append((k, target, worst))
     return out
-
-
-def _uniform(target: str, fact: TargetFacts) -> dict[str, float]:
-    distribution = uniform(fact.n, fact.binary, fact.lower, fact.upper)
-    return {} if distribution is None else fact.scores(distribution, target)

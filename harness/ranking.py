@@ -60,6 +60,7 @@ on the targets that every ranked one has, and it would take most of them away.""
 
 _NAN = float("nan")
 _COVERAGES = ("coverage_50", "coverage_80", "coverage_90")
+_OF_RESPONSES = ("log_loss", "auroc", "responses")
 
 
 class ResultsLike(Protocol):
@@ -132,6 +133,8 @@ def rank(
         - coverage_50, coverage_80, coverage_90 : float in [0, 1], each with `_low` and `_high`
           (NaN where all or none of the targets are covered: their spread cannot be estimated).
         - log_score : float, nats, over the targets that have one; NaN without any.
+        - log_loss, auroc, pooled : float, of single responses (elsewhere these columns are absent):
+          as log_score, and the rule's mean over all responses rather than over runs.
         - n_targets : int, targets in the averages.
         - n_failed, n_asked, failed_share : predictions (target × seed) without a valid answer,
           those asked for where the predictor applies, and their ratio.
@@ -239,7 +242,9 @@ def by_group(
 
 
 def headline_rule(scores: pd.DataFrame) -> str:
-    """Return the rule that a ranking is made by: ``crps``, or the first of `LOSSES` there is.
+    """Return the rule that a ranking is made by.
+
+    ``brier`` of single responses; of run values ``crps``, or the first of `LOSSES` there is.
 
     Examples
     --------
@@ -248,6 +253,8 @@ def headline_rule(scores: pd.DataFrame) -> str:
     'brier'
     """
     there = set(scores["rule"].unique())
+    if "brier" in there:
+        return "brier"
     return next((rule for rule in LOSSES if rule in there), "crps")
 
 
@@ -470,6 +477,11 @@ def _rank_at(cells: _Cells, k: int, rule: str) -> list[dict[str, Any]]:
             common = ~np.isnan(matrix[having]).any(axis=0)
             secondary[name] = np.where(common, matrix, np.nan)
     coverages = {name: np.where(compared, cells.losses(k, name), np.nan) for name in _COVERAGES}
+    responses = None
+    if "responses" in cells.rules:
+        responses = {
+            name: np.where(compared, cells.losses(k, name), np.nan) for name in _OF_RESPONSES
+        }
     better, worse = _better_and_worse(cells, at_k, ranked)
     means = {p: cells.average(at_k[p]) for p in range(len(names))}
     rows = []
@@ -503,6 +515,12 @@ def _rank_at(cells: _Cells, k: int, rule: str) -> list[dict[str, Any]]:
             row |= _with_interval(name, _as_share(cells.average(matrix[p])))
         if rule != "log_score":
             row["log_score"] = cells.average(secondary["log_score"][p]).mean
+        if responses is not None:
+            weight = responses["responses"][p]
+            row["pooled"] = _weighted(at_k[p], weight)
+            for name in ("log_loss", "auroc"):
+                if name != rule:
+                    row[name] = cells.average(responses[name][p]).mean
         row |= {
             "n_targets": mean.n,
             "n_failed": own.failed,
@@ -523,6 +541,12 @@ def _rank_at(cells: _Cells, k: int, rule: str) -> list[dict[str, Any]]:
         rows.append(row)
     order = sorted(range(len(names)), key=lambda p: _place(rows[p], means[p].mean))
     return [rows[p] for p in order]
+
+
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the mean of the values that have a weight."""
+    known = ~(np.isnan(values) | np.isnan(weights))
+    return float(np.average(values[known], weights=weights[known])) if known.any() else _NAN
 
 
 def _who_is_compared(
@@ -711,7 +735,10 @@ def _wanted_rules(scores: pd.DataFrame, rule: str) -> list[str]:
         raise UsageError(
             f"these results have no {rule} to rank by. Losses that they have: {losses}."
         )
-    return list(dict.fromkeys([rule, "crps", "absolute_error", "log_score", *_COVERAGES]))
+    of_responses = _OF_RESPONSES if "responses" in there else ()
+    return list(
+        dict.fromkeys([rule, "crps", "absolute_error", "log_score", *_COVERAGES, *of_responses])
+    )
 
 
 def _coded_status(

@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
+from harness.judging_responses import BINS
 from harness.leaks import facts
 from harness.penalties import penalties
 from harness.results import KEY
@@ -32,6 +33,7 @@ from suites.suite import Suite
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 LIBRARIES: tuple[str, ...] = ("benchcast", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 
@@ -133,6 +135,7 @@ class Record:
         status, scores = self._status_and_scores()
         self._parquet(folder, "scores", scores)
         self._parquet(folder, "status", status)
+        self._parquet(folder, "calibration", self._calibration())
         for kind in KINDS:
             self._parquet(folder, kind, self._diagnostic(kind))
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
@@ -243,7 +246,7 @@ class Record:
         own = [row for result in results for row in result.scores]
         for fold, result in zip(folds, results, strict=True):
             failed = [(k, t) for k, t, state, _, _ in result.status if state in _FAILED]
-            imputed = penalties(failed, own, reference.get(seed, {}), self.held.facts)
+            imputed = penalties(failed, own, reference.get(seed, {}), result.uniform)
             punished = {(k, target) for k, target, _ in imputed}
             for k, target, state, outside, message in sorted(
                 result.status, key=lambda row: (row[0], row[1])
@@ -257,11 +260,9 @@ class Record:
                     scores.add(spec, fold, k, target, rule, value)
 
     def _not_applicable(self, status: _Rows, spec: Spec, fold: Fold, why: str) -> None:
-        names = self.held.runs["target"].to_numpy()[fold.test]
         for k in self.ks:
-            for target in sorted(names):
-                if k == 0 or self.held.facts[target].instances > k:
-                    status.add(spec, fold, k, target, "not_applicable", False, 0.0, why)
+            for target in self.held.asked(fold, k):
+                status.add(spec, fold, k, target, "not_applicable", False, 0.0, why)
 
     def _reference(self) -> dict[int, dict[tuple[int, str], dict[str, float]]]:
         """Seed → (k, target) → losses of the task's reference."""
@@ -275,6 +276,34 @@ class Record:
             for k, target, losses in result.scores:
                 out.setdefault(fold.seed, {})[(k, target)] = losses
         return out
+
+    def _calibration(self) -> pa.Table:
+        """Add up, over folds, how often what was predicted of single responses came true."""
+        import pyarrow as pa
+
+        sums: dict[tuple[str, str, int, int, int], NDArray[np.float64]] = {}
+        for spec, fold, result in self._units():
+            for k, place, *numbers in result.calibration if result is not None else ():
+                key = (spec.name, spec.settings_hash, fold.seed, k, place)
+                sums[key] = sums.get(key, np.zeros(3)) + numbers
+        rows = [(*key, *numbers) for key, numbers in sums.items()]
+        columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+        predictor, settings, seed, k, place, number, predicted, observed = columns
+        number = np.array(number, np.int64)
+        return pa.table(
+            {
+                "predictor": pa.array(predictor, pa.string()).dictionary_encode(),
+                "settings_hash": pa.array(settings, pa.string()).dictionary_encode(),
+                "task": _word(self.task.name, len(rows)),
+                "seed": pa.array(seed, pa.int32()),
+                "k": pa.array(k, pa.int32()),
+                "lower": pa.array(np.array(place, float) / BINS),
+                "upper": pa.array((np.array(place, float) + 1) / BINS),
+                "responses": pa.array(number),
+                "predicted": pa.array(np.array(predicted, float) / number),
+                "observed": pa.array(np.array(observed, float) / number),
+            }
+        )
 
     def _diagnostic(self, kind: str) -> pa.Table:
         import pyarrow as pa
@@ -329,6 +358,7 @@ class Record:
             "scorer": SCORER_VERSION,
             "command": list(self.command) if self.command is not None else None,
             "task": self.task.name,
+            "predicts": self.task.predicts,
             "hold_out": list(self.task.hold_out),
             "information": self.task.information,
             "reference": self.task.reference,

@@ -18,6 +18,7 @@ TABLES: tuple[str, ...] = (
     "predictions",
     "scores",
     "status",
+    "calibration",
     "checks",
     "loo",
     "problems",
@@ -54,6 +55,10 @@ class Results:
         The same key, ``target, rule, value``; losses of bounded metrics in percentage points.
     status : DataFrame
         The same key, ``target, status, imputed, outside, message``.
+    calibration : DataFrame
+        Of single responses of binary metrics, how often what was predicted came true: ``predictor,
+        settings_hash, task, seed, k, lower, upper`` (a bin of predicted probabilities),
+        ``responses`` (their number), ``predicted``, ``observed`` (the means).
     checks, loo : DataFrame
         What predictors say of themselves (`harness.diagnostics`).
     problems, timings : DataFrame
@@ -118,6 +123,11 @@ class Results:
     def status(self) -> pd.DataFrame:
         """What became of every target of every predictor."""
         return self._read("status")
+
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        """How often what was predicted of single responses came true."""
+        return self._read("calibration")
 
     @cached_property
     def checks(self) -> pd.DataFrame:

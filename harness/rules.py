@@ -136,6 +136,37 @@ RULES: tuple[Rule, ...] = (
         is_loss=False,
         proper=False,
     ),
+    Rule(
+        "brier",
+        "squared share of the metric's range",
+        "of single responses: squared distance of the mean from the value, mean over a run's "
+        "unseen responses; of values 0 and 1 the Brier score",
+        is_loss=True,
+        proper=True,
+    ),
+    Rule(
+        "log_loss",
+        "nats",
+        "of single responses: -log of the probability of what was observed, at least 0.01, mean "
+        "over a run's unseen responses; values at the ends of the range only",
+        is_loss=True,
+        proper=True,
+    ),
+    Rule(
+        "auroc",
+        "probability",
+        "of single responses: how often a right response of a run was given the greater probability"
+        " than a wrong one of the same run; no number where all are right, or all wrong",
+        is_loss=False,
+        proper=False,
+    ),
+    Rule(
+        "responses",
+        "number",
+        "of single responses: how many of a run were scored, the weights of pooled averages",
+        is_loss=False,
+        proper=False,
+    ),
 )
 
 # lower ends of the 90, 80 and 50 % intervals, the median, the upper ends

@@ -84,7 +84,13 @@ def score_predictions(
         suite = written.read(places, identity=identity, table=table, metrics=metrics)
         suite.notes.extend(files.notes)
         own = [
-            Spec(one, None, str(Path(paths[0])), one, answers=FileAnswers(files, one))
+            Spec(
+                one,
+                None,
+                str(Path(paths[0])),
+                one,
+                answers=FileAnswers(files, one, written.task.predicts),
+            )
             for one in files.predictors
         ]
         others = [against] if isinstance(against, str | type | Spec) else list(against)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ def make_folds(
     The units (distinct values of ``task.hold_out``) are sorted, permuted by
     ``default_rng(seed).permutation``, and the one at place r goes to fold ``r % folds``. So the
     folds depend on the set of units alone, not on the order of files or rows. Where an
-    organisation or a family is not known, a model is one of its own.
+    organisation or a family is not known, a model is one of its own. With ``task.within``, this is
+    done for the runs of each value of it in turn.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def make_folds(
     task : Task
         What is held out together.
     folds : int or str
-        How many, at most one per unit; ``each`` for one per unit.
+        How many (of each value of ``task.within``), at most one per unit; ``each`` for one per
+        unit.
     seed : int
         Of the shuffling.
     relations : Relations, optional
@@ -105,13 +107,40 @@ def make_folds(
         if not may.any():
             raise UsageError(f"the task {task.name} needs perturbed runs, and there are none.")
     keys = units_of(named, task)
+    within = _values(named, task.within)
+    out: list[Fold] = []
+    for group in sorted({key for key, wanted in zip(within, may, strict=True) if wanted}):
+        own = may & np.array([key == group for key in within])
+        for test in _divided(keys, own, folds, seed):
+            out.append(Fold(seed, len(out), test, _dropped(named, task, test, within)))
+    return out
+
+
+def _divided(
+    keys: Sequence[tuple[str, ...]], may: NDArray[np.bool_], folds: int | str, seed: int
+) -> Iterator[NDArray[np.bool_]]:
+    """Give the rows that each fold holds out, of those that may be."""
     units = sorted({key for key, wanted in zip(keys, may, strict=True) if wanted})
-    number = len(units) if folds == "each" else int(folds)
+    number = min(len(units) if folds == "each" else int(folds), len(units))
     places = np.random.default_rng(seed).permutation(len(units))
     fold_of = {units[unit]: place % number for place, unit in enumerate(places)}
     of_row = np.array([fold_of.get(key, -1) for key in keys])
     of_row[~may] = -1
-    return [Fold(seed, fold, of_row == fold) for fold in range(min(number, len(units)))]
+    for fold in range(number):
+        yield of_row == fold
+
+
+def _dropped(
+    runs: pd.DataFrame, task: Task, test: NDArray[np.bool_], within: Sequence[tuple[str, ...]]
+) -> NDArray[np.bool_] | None:
+    """Say which rows share with a held-out one what the task drops; None where it drops nothing."""
+    if not task.drop:
+        return None
+    keys = _values(runs, task.drop)
+    held = {key for key, out in zip(keys, test, strict=True) if out}
+    spared = {key for key, out in zip(within, test, strict=True) if out} if task.within else set()
+    rows = zip(keys, within, strict=True)
+    return np.array([key in held and own not in spared for key, own in rows]) & ~test
 
 
 _ELSE = {"organisation": "model", "family": "model", "scenario_group": "scenario"}
@@ -128,8 +157,15 @@ def units_of(runs: pd.DataFrame, task: Task) -> list[tuple[str, ...]]:
     >>> units_of(runs, load_task("new-model(by='organisation')"))
     [('a',), ('b',)]
     """
+    return _values(runs, task.hold_out)
+
+
+def _values(runs: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Give each run's values in some columns; where one is not known, what stands in for it."""
+    if not names:
+        return [()] * len(runs)
     columns = []
-    for name in task.hold_out:
+    for name in names:
         column = runs[name].astype(object)
         if name in _ELSE and column.isna().any():
             column = column.where(column.notna(), runs[_ELSE[name]].astype(object))

@@ -103,13 +103,15 @@ class Split:
         return [(int(seed), int(fold)) for seed, fold in self.manifest["units"]]
 
     def targets(self) -> Iterator[str]:
-        """Give the targets of all folds, those of several seeds several times."""
+        """Give the held-out runs of all folds, those of several seeds several times."""
         import pyarrow.parquet as pq
 
+        column = "cell" if self.task.predicts == "instance" else "target"
         for seed, fold in self.units:
             path = self.path / f"{seed}-{fold}" / "targets.parquet"
             try:
-                yield from pq.read_table(path, columns=["target"]).column("target").to_pylist()
+                names = pq.read_table(path, columns=[column]).column(column).to_pylist()
+                yield from dict.fromkeys(names)
             except (OSError, ValueError) as err:
                 raise UsageError(f"cannot read {path}: {err}.") from err
 
@@ -219,11 +221,6 @@ def write_split(
 'train_responses.parquet', 'train_runs.parquet']
     """
     design = Design.of(task, k, folds, seeds, leaks)
-    if design.task.predicts != "run":
-        raise UsageError(
-            f"the task {design.task.name} asks for single responses: splits are written of tasks "
-            "that ask for the values of runs."
-        )
     places = _places(sources)
     reading = {"identity": identity, "table": table, "metrics": metrics}
     kept = {name: _keepable(value) for name, value in reading.items()}
@@ -283,10 +280,14 @@ def _write_fold(folder: Path, view: FoldView, ks: Sequence[int]) -> None:
 
     folder.mkdir()
     given = FoldFolder(view.path)
-    targets = given.targets(0)
-    instances = pa.array([list(ids) for ids in targets["instances"]], pa.list_(pa.string()))
-    described = pa.Table.from_pandas(targets.drop(columns="instances"), preserve_index=False)
-    _put(folder / "targets.parquet", described.append_column("instances", instances))
+    targets = given.all_targets()
+    described = pa.Table.from_pandas(
+        targets.drop(columns="instances", errors="ignore"), preserve_index=False
+    )
+    if "instances" in targets.columns:
+        instances = pa.array([list(ids) for ids in targets["instances"]], pa.list_(pa.string()))
+        described = described.append_column("instances", instances)
+    _put(folder / "targets.parquet", described)
     for name, frame in (
         ("train_runs", given.train_split().runs),
         ("models", given.models()),
@@ -299,10 +300,12 @@ def _write_fold(folder: Path, view: FoldView, ks: Sequence[int]) -> None:
         for table in _in_blocks(given.train_responses()):
             writer.write_table(table)
     for k in ks:
-        shown = view.shown(k)
+        shown, revealed = view.shown(k), view.revealed(k)
         text = pa.dictionary(pa.int32(), pa.string())
-        none = arrow_schema().append(pa.field("target", text)).empty_table()
+        none = arrow_schema().append(pa.field(view.key, text)).empty_table()
         _put(folder / f"shown-{k}.parquet", none if shown is None else from_bytes(shown))
+        if revealed is not None:
+            _put(folder / f"revealed-{k}.parquet", from_bytes(revealed))
 
 
 def _in_blocks(paths: Sequence[Path]) -> Iterator[pa.Table]:
@@ -332,10 +335,28 @@ def _write_readme(path: Path, task: Task, ks: Sequence[int]) -> None:
             task=task.name,
             summary=task.summary.rstrip(".") or "see manifest.json",
             ks=", ".join(map(str, ks)),
+            **_WORDS[task.predicts],
             k_tuple=f"({', '.join(map(str, ks))},)",
         ),
         encoding="utf-8",
     )
+
+
+_WORDS = {
+    "run": {
+        "asked": "runs to predict: `target` is the name to answer with; `instances` are its "
+        "questions",
+        "of": "the run's `value`, the mean over its `n` instances",
+        "shown": "the K responses that may be seen of each target",
+    },
+    "instance": {
+        "asked": "responses to predict: `target` is the name to answer with, `cell` its run, "
+        "`instance` its question",
+        "of": "one response's value: for values 0 and 1, the probability of 1",
+        "shown": "the responses to K instances that may be seen of each `cell`",
+    },
+}
+"""What the README says of the tasks that ask for each."""
 
 
 def _is_split(folder: Path) -> bool:

@@ -46,8 +46,14 @@ class Task:
         Columns of the runs: runs that agree in all of them are held out together, whatever their
         metric, condition, perturbation, suite or date, unless these are named. Models and
         scenarios under two names count as one (`harness.leaks`).
-    by : mapping of str to tuple of str
-        Names for other values of `hold_out`, for the setting ``by`` of the task.
+    within : tuple of str
+        Columns: a fold holds out runs of one value of these only; the folds of each value are made
+        apart, so there are ``folds`` of each.
+    drop : tuple of str
+        Columns: runs that agree with a held-out one in these, and are not held out themselves, are
+        no train runs, but for those that agree with it in `within`.
+    settings : mapping of str to mapping of str to mapping
+        Settings of its own: ``by`` → ``organisation`` → the keys of the recipe that it changes.
     choose : str
         Which of these units are held out: ``folds``, each once; ``strongest``, the best models
         (`share` of them, at least `least`) together; ``latest``, what was released from `cut` on.
@@ -79,7 +85,9 @@ class Task:
     predicts: str = "run"
     targets: str = "all"
     hold_out: tuple[str, ...] = ("model", "scenario")
-    by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     choose: str = "folds"
     share: float = 0.2
     least: int = 2
@@ -175,16 +183,19 @@ def _chosen(raw: Mapping[str, Any], settings: dict[str, Any], where: str) -> dic
     """Give what settings change of a recipe, its name among it."""
     if not settings:
         return {}
-    changed = dict(settings)
-    name = f"{raw['name']}{settings_text(settings)}"
-    if "by" in changed:
-        by, ways = changed.pop("by"), raw.get("by")
-        if not isinstance(ways, dict) or by not in ways:
-            raise UsageError(
-                f"task {where}: {unknown_name('way to hold out (by)', str(by), ways or {})}"
-            )
-        changed["hold_out"] = ways[by]
-    return {**changed, "name": name, "recipe": raw["name"]}
+    own = raw.get("settings") or {}
+    if not isinstance(own, dict):
+        return {}  # refused by the checks
+    changed = {key: value for key, value in settings.items() if key not in own}
+    for key, value in settings.items():
+        if key not in own:
+            continue
+        ways = _changes(own[key], f"{where}: settings: {key}")
+        if value not in ways:
+            wrong = unknown_name(f"value of {key}", str(value), ways)
+            raise UsageError(f"task {where}: {wrong}")
+        changed = {**ways[value], **changed}
+    return {**changed, "name": f"{raw['name']}{settings_text(settings)}", "recipe": raw["name"]}
 
 
 def _checked(raw: dict[str, Any], where: str) -> Task:
@@ -192,13 +203,15 @@ def _checked(raw: dict[str, Any], where: str) -> Task:
     for key in raw:
         if key not in known:
             raise UsageError(f"task {where}: {unknown_name('key', str(key), known)}")
-    for key in ("hold_out", "k", "seeds"):
+    for key in ("hold_out", "within", "drop", "k", "seeds"):
         if key in raw:
             raw[key] = _tuple(raw[key])
-    for key in ("by", "select"):
+    for key in ("settings", "select"):
         if not isinstance(raw.get(key, {}), dict):
             raise UsageError(f"task {where}: {key} must be a mapping, got {raw[key]!r}.")
-    raw["by"] = {str(name): _tuple(columns) for name, columns in raw.get("by", {}).items()}
+    for key, ways in raw.get("settings", {}).items():
+        for way, changes in _changes(ways, f"{where}: settings: {key}").items():
+            _checked({**raw, **changes, "settings": {}}, f"{where}: {key}={way!r}")
     if raw.get("cut") is not None:
         raw["cut"] = str(raw["cut"])  # YAML reads a date
     task = Task(**raw)
@@ -206,7 +219,7 @@ def _checked(raw: dict[str, Any], where: str) -> Task:
         if wrong:
             raise UsageError(f"task {where}: {key} must be {wrong}, got {getattr(task, key)!r}.")
     for key, values, there in (
-        ("column", [*task.hold_out, *(c for way in task.by.values() for c in way)], COLUMNS),
+        ("column", [*task.hold_out, *task.within, *task.drop], COLUMNS),
         ("information set", [task.information], INFORMATION),
         ("choice", [task.choose], CHOICES),
         ("kind of targets", [task.targets], TARGETS),
@@ -217,6 +230,16 @@ def _checked(raw: dict[str, Any], where: str) -> Task:
             if value not in there:
                 raise UsageError(f"task {where}: {unknown_name(key, value, there)}")
     return task
+
+
+def _changes(ways: Any, where: str) -> dict[str, dict[str, Any]]:
+    """Give what each value of a setting changes of the recipe."""
+    if not isinstance(ways, dict) or not all(isinstance(w, dict) for w in ways.values()):
+        raise UsageError(
+            f"task {where} must name its values, each with the keys that it changes, "
+            f"as in {{organisation: {{hold_out: [organisation]}}}}; got {ways!r}."
+        )
+    return ways
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.diagnostics import read_table, why_failed
-from harness.held_out import TargetFacts
+from harness.judging import Judged, Losses, Said
 from harness.pool import CallFailed, WorkerLost
-from harness.prediction_table import COLUMNS, decode, from_bytes
+from harness.prediction_table import COLUMNS, from_bytes
 from harness.spec import Spec
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.split import Fold
-
-STATUSES: tuple[str, ...] = (
-    "ok",
-    "missing",
-    "duplicate",
-    "unknown",
-    "invalid",
-    "failed",
-    "timeout",
-    "not_applicable",
-)
 
 
 class Caller(Protocol):
@@ -46,7 +35,7 @@ class Caller(Protocol):
 
 
 class View(Protocol):
-    """What may be seen of one fold (`harness.held_out.FoldView`)."""
+    """What may be seen of one fold (`harness.fold_view.FoldView`)."""
 
     fold: Fold
     path: Path
@@ -59,6 +48,15 @@ class View(Protocol):
 
     def state(self, k: int) -> bytes | None:
         """Give what may be seen of the targets' scenario_state; None without frames."""
+
+    def revealed(self, k: int) -> bytes | None:
+        """Give the held-out runs whose values are revealed, an Arrow stream; None for none."""
+
+    def judge(self, k: int, table: pa.Table, said: Said) -> Judged:
+        """Judge the answer to a call: what became of the targets, scores of those that are ok."""
+
+    def uniform(self, k: int, target: str) -> Losses:
+        """Score the prediction that knows nothing."""
 
 
 @dataclass
@@ -73,6 +71,10 @@ class UnitResult:
         Scores of the targets that are ok.
     status : list of (k, target, status, outside, message)
         What became of every target.
+    uniform : dict of (k, target) to dict of rule to float
+        What the uniform distribution would have got, of the targets that are not ok.
+    calibration : list of (k, bin, number, sum of predictions, sum of values)
+        Of single responses (`harness.judging.Judged`).
     diagnostics : dict of str to pyarrow.Table
         What the predictor says of itself, by kind (`harness.diagnostics.KINDS`).
     diagnostic_errors : dict of str to str
@@ -81,8 +83,10 @@ class UnitResult:
     """
 
     predictions: dict[int, pa.Table] = field(default_factory=dict)
-    scores: list[tuple[int, str, dict[str, float]]] = field(default_factory=list)
+    scores: list[tuple[int, str, Losses]] = field(default_factory=list)
     status: list[tuple[int, str, str, float, str]] = field(default_factory=list)
+    uniform: dict[tuple[int, str], Losses] = field(default_factory=dict)
+    calibration: list[tuple[int, int, int, float, float]] = field(default_factory=list)
     diagnostics: dict[str, pa.Table] = field(default_factory=dict)
     diagnostic_errors: dict[str, str] = field(default_factory=dict)
     timings: list[tuple[int | None, str, float, float]] = field(default_factory=list)
@@ -102,8 +106,6 @@ class Unit:
         What it may see.
     ks : sequence of int
         Numbers of shown responses, ascending.
-    facts : mapping of str to TargetFacts
-        Truth and grid of all targets.
     timeout : float or None
         Seconds of wall time for each call.
     frames : bool
@@ -116,7 +118,6 @@ class Unit:
     description: Mapping[str, Any]
     view: View
     ks: Sequence[int]
-    facts: Mapping[str, TargetFacts]
     timeout: float | None
     frames: bool
     fail_on: Sequence[str] = ()
@@ -162,63 +163,37 @@ class Unit:
             return self._all(result, k, "not_applicable", f"needs at least k = {least}")
         if not asked:
             return None
-        shown, state = self.view.shown(k), self.view.state(k) if self.frames else None
+        tables = {
+            "shown": self.view.shown(k),
+            "state": self.view.state(k) if self.frames else None,
+            "revealed": self.view.revealed(k),
+        }
         message = {
             "call": "predict",
             "k": k,
             "seed": self._seed(k),
-            "shown": shown is not None,
-            "state": state is not None,
+            "tables": [name for name, content in tables.items() if content is not None],
         }
         try:
-            blobs = self._call(
-                worker, result, k, message, tuple(b for b in (shown, state) if b is not None)
-            )
+            sent = tuple(content for content in tables.values() if content is not None)
+            blobs = self._call(worker, result, k, message, sent)
         except CallFailed as err:
             return self._all(result, k, err.status, str(err))
         try:
             table = from_bytes(blobs[0], COLUMNS)
             given = json.loads(blobs[1])
             status = {str(t): (str(s), str(m)) for t, (s, m) in given.items()}
-            self._score(result, k, asked, table, status)
+            judged = self.view.judge(k, table, status)
         except Exception as err:  # whatever a predictor's process may write is no reason to stop
             self._all(result, k, "invalid", f"its answer cannot be read: {err}")
         else:
             result.predictions[k] = table
+            result.scores += [(k, target, losses) for target, losses in judged.scores]
+            result.calibration += [(k, *row) for row in judged.calibration]
+            known = set(asked)
+            for target, state, outside, reason in judged.status:
+                self._note(result, k, target, state, reason, outside, known=target in known)
         return None
-
-    def _score(
-        self,
-        result: UnitResult,
-        k: int,
-        asked: Sequence[str],
-        table: pa.Table,
-        status: Mapping[str, tuple[str, str]],
-    ) -> None:
-        """Score one call's predictions; nothing is noted unless all of the table can be read."""
-        found: dict[str, tuple[str, float, str]] = {}
-        scores: dict[str, dict[str, float]] = {}
-        wanted = {target: self.facts[target] for target in asked}
-        for target, distribution, why in decode(table, wanted):
-            if target in found:
-                found[target] = ("duplicate", 0.0, "two predictions were returned for it")
-                scores.pop(target, None)
-            elif distribution is None:
-                found[target] = ("unknown" if why == "unknown" else "invalid", 0.0, why)
-            else:
-                found[target] = ("ok", float(distribution.outside), "")
-                scores[target] = wanted[target].scores(distribution, target)
-        for target in asked:
-            state, outside, message = found.get(target, ("missing", 0.0, "no prediction for it"))
-            if target in status and state == "missing":
-                state, message = status[target]
-                state = state if state in STATUSES[1:6] else "missing"
-            result.status.append((k, target, state, outside, message))
-            if state == "ok":
-                result.scores.append((k, target, scores[target]))
-        for target, (state, message) in sorted(status.items()):
-            if target not in wanted and state == "unknown":
-                result.status.append((k, target, "unknown", 0.0, message))
 
     def _diagnose(self, worker: Caller, result: UnitResult, kind: str) -> None:
         """Ask for the predictor's own diagnostic; its failure is told and costs nothing else."""
@@ -253,7 +228,22 @@ class Unit:
 
     def _all(self, result: UnitResult, k: int, status: str, message: str) -> None:
         for target in self.view.asked(k):
-            result.status.append((k, target, status, 0.0, message))
+            self._note(result, k, target, status, message)
+
+    def _note(
+        self,
+        result: UnitResult,
+        k: int,
+        target: str,
+        status: str,
+        message: str,
+        outside: float = 0.0,
+        *,
+        known: bool = True,
+    ) -> None:
+        result.status.append((k, target, status, outside, message))
+        if known and status not in ("ok", "not_applicable"):
+            result.uniform[(k, target)] = self.view.uniform(k, target)
 
     def _seed(self, k: int) -> int:
         """Seed what is random in the predictor: from its settings, the seed, the fold and k."""

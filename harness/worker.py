@@ -25,7 +25,8 @@ from harness.channel import Channel, Closed
 from harness.data_splits import TrainSplit
 from harness.diagnostics import KINDS, to_table
 from harness.fold_folder import FoldFolder
-from harness.instance_predictor import InstancePredictor
+from harness.instance_predictor import InstancePredictor, numbered
+from harness.instance_table import Requests, encode_instances
 from harness.prediction_table import encode, to_bytes
 from harness.predictor import NotApplicable, Predictor, reseed
 from suites.errors import NotInstalled
@@ -86,15 +87,17 @@ class Session:
     def fit(self, folder: str, seed: int) -> dict[str, Any]:
         """Open the fold's folder and let the predictor learn from the train split."""
         self.folder = FoldFolder(Path(folder))
-        self.train = self.folder.train_split()
-        reseed(self.predictor, seed)
-        fit = getattr(self.predictor, "fit", None)
-        if callable(fit):
-            fit(self.train)
+        self.train = self._train()
+        self._fit(self.predictor, self.train, seed)
         return {}
 
     def predict(
-        self, k: int, seed: int, shown: bytes | None, state: bytes | None
+        self,
+        k: int,
+        seed: int,
+        shown: bytes | None = None,
+        state: bytes | None = None,
+        revealed: bytes | None = None,
     ) -> tuple[dict[str, tuple[str, str]], bytes]:
         """Predict the fold's targets with k shown responses each.
 
@@ -108,6 +111,9 @@ class Session:
             The shown responses, an Arrow stream.
         state : bytes or None
             What may be seen of the targets' scenario_state, an Arrow stream.
+        revealed : bytes or None
+            Held-out runs whose values are revealed, an Arrow stream: a new object learns from them
+            and the train runs.
 
         Returns
         -------
@@ -115,14 +121,41 @@ class Session:
             The status of targets that are not ok, and the predictions as an Arrow stream.
         """
         assert self.folder is not None
+        assert self.make is not None
+        assert self.train is not None
         folder = self.folder
         targets = folder.targets(k)
         test = folder.test_split(targets, k, shown, state)
-        reseed(self.predictor, seed)
-        # a predictor without fit learns in predict; each k starts from the same train split
-        train = self.train if hasattr(self.predictor, "fit") else folder.train_split()
-        answer = encode(self.predictor.predict(train, test), targets)
+        predictor, train = self.predictor, self.train
+        if revealed is not None:
+            predictor, train = self.make(), self._train(revealed)
+            self._fit(predictor, train, seed)
+        elif not hasattr(predictor, "fit"):
+            # it learns in predict; each k starts from the same train split
+            train = self._train()
+        reseed(predictor, seed)
+        if isinstance(predictor, InstancePredictor):
+            numbered(test)
+            # a predictor may have changed the one that it was given
+            fresh = numbered(folder.test_split(targets, k, shown, state))
+            requests = Requests(targets, fresh) if state is not None else None
+            answer = encode_instances(predictor.predict(train, test), targets, requests)
+        else:
+            answer = encode(predictor.predict(train, test), targets)
         return answer.status, to_bytes(answer.table)
+
+    def _train(self, revealed: bytes | None = None) -> TrainSplit:
+        """Give the train split, fresh from the files."""
+        assert self.folder is not None
+        train = self.folder.train_split(revealed)
+        return numbered(train) if isinstance(self.predictor, InstancePredictor) else train
+
+    @staticmethod
+    def _fit(predictor: Any, train: TrainSplit, seed: int) -> None:
+        reseed(predictor, seed)
+        fit = getattr(predictor, "fit", None)
+        if callable(fit):
+            fit(train)
 
     def diagnose(self, kind: str) -> bytes:
         """Let the predictor judge itself: leave each train run out in turn, or check its fit."""
@@ -273,10 +306,8 @@ def answer(
 def _predict(
     session: Session, message: dict[str, Any], blobs: list[bytes]
 ) -> tuple[dict[str, Any], list[bytes]]:
-    rest = list(blobs)
-    shown = rest.pop(0) if message["shown"] else None
-    state = rest.pop(0) if message["state"] else None
-    status, table = session.predict(message["k"], message["seed"], shown, state)
+    tables = dict(zip(message["tables"], blobs, strict=True))
+    status, table = session.predict(message["k"], message["seed"], **tables)
     return {}, [table, json.dumps(status).encode()]
 
 

@@ -297,11 +297,12 @@ def test_the_tables_have_the_columns_that_workers_see(split, made):
     assert list(targets.columns) == [
         *("target", "run", "name", "model", "organisation", "family", "scenario"),
         *("scenario_group", "condition", "metric", "part", "perturbation", "n", "binary"),
-        *("lower", "upper", "higher_is_better", "date", "instances"),
+        *("lower", "upper", "higher_is_better", "date", "most_k", "instances"),
     ]
     by_fold = made.split[made.split["fold"] == 1]
     assert set(targets["target"]) == set(by_fold["target"])
     assert [len(ids) for ids in targets["instances"]] == targets["n"].tolist()
+    assert (targets["most_k"] == targets["n"] - 1).all()
     assert list(pd.read_parquet(path / "models.parquet")["model"]) == sorted(set(items()["model"]))
     assert set(pd.read_parquet(path / "scenarios.parquet")["scenario"]) == {"s0", "s1", "s2", "s3"}
     manifest = split.manifest

@@ -112,6 +112,36 @@ def test_a_model_of_unknown_organisation_is_one_of_its_own():
     assert runs["fold"].nunique() == 4  # x and three models
 
 
+def test_a_model_can_be_asked_about_without_the_others_of_its_organisation():
+    runs = pd.DataFrame(
+        [(m, o, s) for m, o in (("a", "x"), ("b", "x"), ("c", None)) for s in "stuv"],
+        columns=["model", "organisation", "scenario"],
+    )
+    task = load_task("instance(pool='organisation')")
+    folds = make_folds(runs, task, folds=2, seed=0)
+    assert [(f.seed, f.fold) for f in folds] == [(0, i) for i in range(6)]
+    assert np.sum([f.test for f in folds], axis=0).tolist() == [1] * 12
+    for fold in folds:
+        (model,) = set(runs.loc[fold.test, "model"])
+        others = {"a": {"c"}, "b": {"c"}, "c": {"a", "b"}}[model]
+        assert set(runs.loc[fold.train, "model"]) == others | {model}
+        assert fold.train[runs["model"] == model].sum() == 2
+
+
+def test_what_is_dropped_without_within_is_dropped_whole():
+    runs = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "c"],
+            "scenario": list("stss"),
+            "organisation": ["x", "x", "x", "y"],
+        }
+    )
+    task = Task("mine", drop=("organisation",))
+    for fold in make_folds(runs, task, folds="each", seed=1):
+        held = runs.loc[fold.test, "organisation"].item()
+        assert set(runs.loc[fold.train, "organisation"]) == {"x", "y"} - {held}
+
+
 def test_perturbations_that_are_missing_are_one_value():
     runs = grid(3, 2)
     runs["perturbation"] = pd.Series([None, "p"] * 3, dtype="string")

@@ -22,10 +22,14 @@ def test_settings_take_the_place_of_what_a_recipe_says():
     assert task.hold_out == ("organisation",)
     assert (task.folds, task.recipe) == ("each", "new-model")
     assert task.name == "new-model(by='organisation', folds='each')"
+    pool = load_task("instance(pool='organisation')")
+    assert (pool.within, pool.drop, pool.folds) == (("model",), ("organisation",), 5)
+    assert load_task("instance(pool='organisation', folds=2)").folds == 2
     assert load_task("next-release(cut='2025-11-01')").cut == "2025-11-01"
     for wrong, message in (
-        ("new-model(by='organization')", "unknown way to hold out .by. 'organization'; did you"),
-        ("heldout-run(by='model')", "unknown way to hold out"),
+        ("new-model(by='organization')", "unknown value of by 'organization'; did you"),
+        ("heldout-run(by='model')", "unknown key 'by'"),
+        ("instance(pool='all')", "unknown value of pool 'all'"),
         ("new-model(fold=3)", "unknown key 'fold'; did you mean 'folds'"),
         ("new-model(folds=0)", "folds must be"),
         ("new-model(3)", "settings are given by name"),
@@ -93,7 +97,12 @@ def test_a_task_may_hold_out_by_any_column_of_identity(load, column):
         ("name: mine\ntargets: some", "unknown kind of targets 'some'"),
         ("name: mine\nselect: {model: a}", "unknown selection 'model'"),
         ("name: mine\nselect: all", "select must be a mapping"),
-        ("name: mine\nby: {org: [organization]}", "unknown column 'organization'; did you"),
+        ("name: mine\ndrop: organization", "unknown column 'organization'; did you"),
+        ("name: mine\nwithin: [org]", "unknown column 'org'"),
+        ("name: mine\nsettings: {by: {org: {hold_out: [modell]}}}", "unknown column 'modell'"),
+        ("name: mine\nsettings: {by: {org: {hold: [model]}}}", "unknown key 'hold'"),
+        ("name: mine\nsettings: {by: {org: [model]}}", "settings: by must name its values"),
+        ("name: mine\nsettings: [by]", "settings must be a mapping"),
         ("name: mine\nfolds: 0", "folds must be"),
         ("name: mine\nreference: 3", "reference must be"),
         ("name: mine\nsummary: [3]", "summary must be"),
