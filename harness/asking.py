@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "Reply", "ask", "draws_of"]
-
-DRAWS = 1000
-"""Draws from distributions that a predictor gives one by one."""
+__all__ = ["Reply", "ask"]
 
 
 @dataclass(frozen=True)
@@ -183,58 +180,6 @@ def ask(
             f"the predictor {spec.name} gave no prediction: {state}: {message.rstrip('.')}."
         )
     return spec, replies
-
-
-def draws_of(reply: Reply, *, seed: int = 0) -> tuple[dict[str, NDArray[np.float64]], bool]:
-    """Give draws of each target's value, those at one place belonging together.
-
-    Parameters
-    ----------
-    reply : Reply
-        What a predictor said.
-    seed : int
-        Of draws from distributions that were given one by one.
-
-    Returns
-    -------
-    draws : dict of str to ndarray, shape (D,)
-        Target → draws, metric units, beyond no bound.
-    joint : bool
-        Whether all of them are draws of the predictor's own that belong together; else those of
-        targets that were given one by one are independent.
-    """
-    joint = joint_draws(reply.table) if reply.table is not None else {}
-    joint = {t: draws for t, draws in joint.items() if t in reply.distributions}
-    size = max((len(draws) for draws in joint.values()), default=DRAWS)
-    out: dict[str, NDArray[np.float64]] = {}
-    for target, distribution in reply.distributions.items():
-        given = joint.get(target)
-        if given is not None and len(given) == size:
-            low = -np.inf if distribution.lower is None else distribution.lower
-            high = np.inf if distribution.upper is None else distribution.upper
-            out[target] = np.clip(given, low, high)
-        else:
-            # evenly spread levels in an order of the target's own: draws without excess noise
-            words = np.frombuffer(hashlib.sha256(target.encode()).digest(), np.uint32)[:4]
-            rng = np.random.default_rng([seed, *words.tolist()])
-            level = (rng.permutation(size) + rng.random(size)) / size
-            out[target] = distribution.quantile(level)
-    return out, len(joint) == len(out) and bool(out)
-
-
-def joint_draws(table: pa.Table) -> dict[str, NDArray[np.float64]]:
-    """Give the draws of a table of predictions that are joint over targets, in their order."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kept = table.filter(pc.equal(table.column("output_type").cast(pa.string()), "joint_sample"))
-    names = kept.column("target").cast(pa.string()).to_numpy(zero_copy_only=False)
-    place = kept.column("output_type_id").cast(pa.string()).cast(pa.int64()).to_numpy()
-    value = kept.column("value").to_numpy()
-    order = np.lexsort((place, names))
-    edges = np.flatnonzero(names[order][1:] != names[order][:-1]) + 1
-    groups = np.split(order, edges) if len(order) else []
-    return {str(names[group[0]]): value[group] for group in groups}
 
 
 def _folder(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.asked_runs import AskedRun, asked_run, column_of
-from harness.asking import ask, draws_of
+from harness.asking import ask
 from harness.held_out import HeldOut
+from harness.joint_draws import draws_of
 from harness.observed import Observed
 from harness.question import said_unknown
 from harness.spec import parse_spec
@@ -174,7 +175,7 @@ class ComparisonGrid:
             timeout=timeout,
         )
         (reply,) = replies.values()
-        draws, self.joint = draws_of(reply, seed=seed)
+        draws, self.joint = draws_of(reply.distributions, reply.table, seed=seed)
         self.predictor = spec.name
         if not self.joint:
             self.notes.append(f"{spec.name} gives no joint draws: independent ones were drawn.")

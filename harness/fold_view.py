@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.information import TARGET_COLUMNS, visible_state
 from harness.instance_table import response_ids
+from harness.joint_rules import Groups
 from harness.judging import Judged, Losses, Said, judge_runs
 from harness.judging_responses import CellResponses, judge_responses
 from harness.plain import plain
@@ -123,11 +124,15 @@ class FoldView:
 
     def judge(self, k: int, table: pa.Table, said: Said) -> Judged:
         """Judge the answer to the call with k (`harness.judging.judge_runs`)."""
-        return judge_runs(table, self.asked(k), self._held.facts, said)
+        return judge_runs(table, self.asked(k), self._held.facts, said, self._groups)
 
     def uniform(self, k: int, target: str) -> Losses:
         """Score the uniform distribution of a target's value."""
         return self._held.facts[target].uniform(target)
+
+    @cached_property
+    def _groups(self) -> Groups:
+        return Groups(self._test, self._held.runs[self.fold.train])
 
     # -- what is shown ---------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.distribution import Distribution
+from harness.joint_rules import Groups, GroupScore
 from harness.prediction_table import decode
 from harness.rules import score, uniform
 
@@ -77,17 +78,24 @@ class Judged:
         the mass beyond the metric's bounds.
     scores : list of (target, scores)
         Of the targets that are ok.
+    groups : list of GroupScore
+        Scores of several targets together (`harness.joint_rules`).
     calibration : list of (bin, number, sum of predictions, sum of values)
         Of single responses of binary metrics: how often what was predicted came true.
     """
 
     status: list[tuple[str, str, float, str]] = field(default_factory=list)
     scores: list[tuple[str, Losses]] = field(default_factory=list)
+    groups: list[GroupScore] = field(default_factory=list)
     calibration: list[tuple[int, int, float, float]] = field(default_factory=list)
 
 
 def judge_runs(
-    table: pa.Table, asked: Sequence[str], facts: Mapping[str, TargetFacts], said: Said
+    table: pa.Table,
+    asked: Sequence[str],
+    facts: Mapping[str, TargetFacts],
+    said: Said,
+    groups: Groups | None = None,
 ) -> Judged:
     """Judge predictions of run values.
 
@@ -102,6 +110,8 @@ def judge_runs(
         Truth and grid of these.
     said : mapping
         What the worker says of targets that are not ok.
+    groups : Groups, optional
+        Targets that are judged together as well.
 
     Raises
     ------
@@ -110,16 +120,19 @@ def judge_runs(
     """
     found: dict[str, tuple[str, float, str]] = {}
     scores: dict[str, Losses] = {}
+    valid: dict[str, Distribution] = {}
     wanted = {target: facts[target] for target in asked}
     for target, distribution, why in decode(table, wanted):
         if target in found:
             found[target] = ("duplicate", 0.0, "two predictions were returned for it")
             scores.pop(target, None)
+            valid.pop(target, None)
         elif distribution is None:
             found[target] = ("unknown" if why == "unknown" else "invalid", 0.0, why)
         else:
             found[target] = ("ok", float(distribution.outside), "")
             scores[target] = wanted[target].scores(distribution, target)
+            valid[target] = distribution
     judged = Judged(scores=[(target, scores[target]) for target in asked if target in scores])
     for target in asked:
         state, outside, message = found.get(target, ("missing", 0.0, "no prediction for it"))
@@ -127,6 +140,8 @@ def judge_runs(
             state, message = own_words(target, said, message)
         judged.status.append((target, state, outside, message))
     judged.status += not_asked(said, wanted)
+    if groups is not None:
+        judged.groups = groups.judge(valid, table, wanted)
     return judged
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.asked_runs import column_keys
-from harness.asking import Reply, draws_of
 from harness.averages import Average, choose_clusters, paired_difference
+from harness.joint_draws import draws_of
 from harness.judging import TargetFacts
 from harness.plain import plain
 from harness.prediction_table import COLUMNS, decode
@@ -215,7 +215,7 @@ def _draws(
         grid = (None if n is None else int(n), binary, float(row["lower"]), float(row["upper"]))
         facts[str(row["target"])] = TargetFacts(float("nan"), *grid, 0)
     given = {t: d for t, d, _ in decode(table, facts) if d is not None}
-    return draws_of(Reply(given, {}, table), seed=seed)
+    return draws_of(given, table, seed=seed)
 
 
 class _Wins:

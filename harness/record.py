@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.beyond_targets import calibration_table, groups_table
 from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
-from harness.judging_responses import BINS
 from harness.leaks import facts
 from harness.penalties import penalties
 from harness.results import KEY
@@ -33,7 +33,6 @@ from suites.suite import Suite
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 LIBRARIES: tuple[str, ...] = ("benchcast", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 
@@ -135,7 +134,8 @@ class Record:
         status, scores = self._status_and_scores()
         self._parquet(folder, "scores", scores)
         self._parquet(folder, "status", status)
-        self._parquet(folder, "calibration", self._calibration())
+        self._parquet(folder, "groups", groups_table(self._units(), self.task.name))
+        self._parquet(folder, "calibration", calibration_table(self._units(), self.task.name))
         for kind in KINDS:
             self._parquet(folder, kind, self._diagnostic(kind))
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
@@ -276,34 +276,6 @@ class Record:
             for k, target, losses in result.scores:
                 out.setdefault(fold.seed, {})[(k, target)] = losses
         return out
-
-    def _calibration(self) -> pa.Table:
-        """Add up, over folds, how often what was predicted of single responses came true."""
-        import pyarrow as pa
-
-        sums: dict[tuple[str, str, int, int, int], NDArray[np.float64]] = {}
-        for spec, fold, result in self._units():
-            for k, place, *numbers in result.calibration if result is not None else ():
-                key = (spec.name, spec.settings_hash, fold.seed, k, place)
-                sums[key] = sums.get(key, np.zeros(3)) + numbers
-        rows = [(*key, *numbers) for key, numbers in sums.items()]
-        columns = list(zip(*rows, strict=True)) if rows else [()] * 8
-        predictor, settings, seed, k, place, number, predicted, observed = columns
-        number = np.array(number, np.int64)
-        return pa.table(
-            {
-                "predictor": pa.array(predictor, pa.string()).dictionary_encode(),
-                "settings_hash": pa.array(settings, pa.string()).dictionary_encode(),
-                "task": _word(self.task.name, len(rows)),
-                "seed": pa.array(seed, pa.int32()),
-                "k": pa.array(k, pa.int32()),
-                "lower": pa.array(np.array(place, float) / BINS),
-                "upper": pa.array((np.array(place, float) + 1) / BINS),
-                "responses": pa.array(number),
-                "predicted": pa.array(np.array(predicted, float) / number),
-                "observed": pa.array(np.array(observed, float) / number),
-            }
-        )
 
     def _diagnostic(self, kind: str) -> pa.Table:
         import pyarrow as pa

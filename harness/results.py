@@ -18,6 +18,7 @@ TABLES: tuple[str, ...] = (
     "predictions",
     "scores",
     "status",
+    "groups",
     "calibration",
     "checks",
     "loo",
@@ -55,6 +56,9 @@ class Results:
         The same key, ``target, rule, value``; losses of bounded metrics in percentage points.
     status : DataFrame
         The same key, ``target, status, imputed, outside, message``.
+    groups : DataFrame
+        Scores of several targets together (`harness.joint_rules`): the same key, ``by`` (model or
+        scenario), ``group`` (its name), ``rule, value, targets, joint``.
     calibration : DataFrame
         Of single responses of binary metrics, how often what was predicted came true: ``predictor,
         settings_hash, task, seed, k, lower, upper`` (a bin of predicted probabilities),
@@ -123,6 +127,11 @@ class Results:
     def status(self) -> pd.DataFrame:
         """What became of every target of every predictor."""
         return self._read("status")
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """Scores of several targets together."""
+        return self._read("groups")
 
     @cached_property
     def calibration(self) -> pd.DataFrame:

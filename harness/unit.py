@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.diagnostics import read_table, why_failed
+from harness.joint_rules import GroupScore
 from harness.judging import Judged, Losses, Said
 from harness.pool import CallFailed, WorkerLost
 from harness.prediction_table import COLUMNS, from_bytes
@@ -73,6 +74,8 @@ class UnitResult:
         What became of every target.
     uniform : dict of (k, target) to dict of rule to float
         What the uniform distribution would have got, of the targets that are not ok.
+    groups : list of (k, GroupScore)
+        Scores of several targets together (`harness.joint_rules`).
     calibration : list of (k, bin, number, sum of predictions, sum of values)
         Of single responses (`harness.judging.Judged`).
     diagnostics : dict of str to pyarrow.Table
@@ -86,6 +89,7 @@ class UnitResult:
     scores: list[tuple[int, str, Losses]] = field(default_factory=list)
     status: list[tuple[int, str, str, float, str]] = field(default_factory=list)
     uniform: dict[tuple[int, str], Losses] = field(default_factory=dict)
+    groups: list[tuple[int, GroupScore]] = field(default_factory=list)
     calibration: list[tuple[int, int, int, float, float]] = field(default_factory=list)
     diagnostics: dict[str, pa.Table] = field(default_factory=dict)
     diagnostic_errors: dict[str, str] = field(default_factory=dict)
@@ -189,6 +193,7 @@ class Unit:
         else:
             result.predictions[k] = table
             result.scores += [(k, target, losses) for target, losses in judged.scores]
+            result.groups += [(k, group) for group in judged.groups]
             result.calibration += [(k, *row) for row in judged.calibration]
             known = set(asked)
             for target, state, outside, reason in judged.status:

@@ -10,11 +10,11 @@ import pytest
 from scipy.stats import t as student
 
 import suites
-from harness.asking import Reply, draws_of
 from harness.averages import clustered_average
 from harness.cli import main
 from harness.comparison import compare_models, default_predictor
 from harness.distribution import Draws, Normal
+from harness.joint_draws import draws_of
 from harness.observed import read_observed
 from suites.errors import UsageError
 
@@ -241,12 +241,12 @@ def test_joint_draws_keep_their_order_and_others_are_spread_evenly():
         }
     )
     of = {"a": Draws([0.9, 0.7, 0.5, 0.4], 0, 1), "b": Draws([0.1, 0.2, 0.3, 1.0], 0, 1)}
-    draws, joint = draws_of(Reply(of, {}, table))
+    draws, joint = draws_of(of, table)
     assert joint
     assert draws["b"].tolist() == [0.1, 0.2, 0.3, 1.0]  # what lies beyond a bound is moved there
     assert draws["a"].tolist() == [0.9, 0.7, 0.5, 0.4]
     normal = Normal(0.0, 1.0)
-    draws, joint = draws_of(Reply({"a": normal, "b": normal}, {}, None))
+    draws, joint = draws_of({"a": normal, "b": normal}, None)
     assert not joint
     assert abs(np.corrcoef(draws["a"], draws["b"])[0, 1]) < 0.1
     assert draws["a"].std() == pytest.approx(1.0, abs=0.02)
