@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.results import Results
     from harness.scoring import score_predictions
     from harness.split_folder import write_split
+    from harness.vector import evaluate_all
+    from harness.vector_results import VectorResults
     from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
 
 _HOMES = {
@@ -37,9 +39,11 @@ _HOMES = {
     "SequesteredTestSplit": "harness.data_splits",
     "TestSplit": "harness.data_splits",
     "TrainSplit": "harness.data_splits",
+    "VectorResults": "harness.vector_results",
     "Question": "harness.question",
     "compare_models": "harness.comparison",
     "evaluate": "harness.evaluation",
+    "evaluate_all": "harness.vector",
     "predict_run": "harness.question",
     "score_predictions": "harness.scoring",
     "write_split": "harness.split_folder",
@@ -62,8 +66,10 @@ __all__ = [
     "SequesteredTestSplit",
     "TestSplit",
     "TrainSplit",
+    "VectorResults",
     "compare_models",
     "evaluate",
+    "evaluate_all",
     "predict_run",
     "score_predictions",
     "write_split",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.held_out import HeldOut, check_k
-from harness.split import Fold
-from harness.task import Task, load_task
+from harness.split import Fold, units_of
+from harness.task import Task, TaskNotApplicable, load_task
 from suites.errors import UsageError, unknown_name
 
 __all__ = ["LEAKS", "Design"]
@@ -81,10 +81,11 @@ class Design:
             If no number is left, or the folds cannot be made.
         """
         if self.task.predicts == "instance" and not held.has_responses:
-            raise UsageError(
+            raise TaskNotApplicable(
                 f"the task {self.task.name} asks for single responses, and this source has none."
             )
         folds = held.folds(self.task, self.folds, self.seeds, leaks=self.leaks)
+        _require_train(self.task, held, folds)
         most = max(int(held.most_shown(fold).max(initial=0)) for fold in folds)
         left = [k for k in self.k if k == 0 or k <= most]
         if len(left) < len(self.k):
@@ -94,6 +95,17 @@ class Design:
                 raise UsageError(f"k = {dropped} cannot be evaluated: {why}; ask for k = {most}.")
             held.suite.notes.append(f"k = {dropped} is left out: {why}.")
         return left, folds
+
+
+def _require_train(task: Task, held: HeldOut, folds: Sequence[Fold]) -> None:
+    """Refuse a task that always holds out all runs together."""
+    if any(fold.train.any() for fold in folds) or len(set(units_of(held.runs, task))) > 1:
+        return
+    kind = " and ".join(task.hold_out).replace("_", " ")
+    raise TaskNotApplicable(
+        f"the task {task.name} holds out all runs of one {kind} together, and all "
+        f"{len(held.runs)} runs are of one: nothing would be left to learn from."
+    )
 
 
 def _why_not_more(most: int, held: HeldOut) -> str:

@@ -64,7 +64,7 @@ class Requests:
     targets : DataFrame
         The responses that are asked for.
     split : SequesteredTestSplit
-        With scenario_state numbered; it is read when the first prediction is looked up.
+        With scenario_state numbered (or without any); it is read when a prediction is looked up.
     """
 
     def __init__(self, targets: pd.DataFrame, split: SequesteredTestSplit) -> None:
@@ -102,6 +102,8 @@ class Requests:
 
     def find(self, prediction: Any) -> tuple[str | None, str]:
         """Give the target that a prediction means, or None and what is wrong; "" if nothing is."""
+        if self._split.scenario_state is None:
+            return None, "a prediction without target=, and the source has no scenario_state"
         number, metric = prediction.instance_predict_id, prediction.stat_name
         row = self._rows.get(number)
         if row is None:
@@ -117,7 +119,7 @@ class Requests:
 
 
 def encode_instances(
-    predictions: Iterable[Any], targets: pd.DataFrame, requests: Requests | None
+    predictions: Iterable[Any], targets: pd.DataFrame, requests: Requests
 ) -> Answer:
     """Resolve a predictor's answer to responses, and write it as a table.
 
@@ -127,8 +129,8 @@ def encode_instances(
         What `predict` returned.
     targets : DataFrame
         The responses that were asked for.
-    requests : Requests or None
-        For predictions by number; None where the source has no HELM frames.
+    requests : Requests
+        For predictions by number.
 
     Returns
     -------
@@ -204,13 +206,9 @@ def encode_instances(
     )
 
 
-def _resolve(prediction: Any, requests: Requests | None) -> tuple[str | None, str]:
+def _resolve(prediction: Any, requests: Requests) -> tuple[str | None, str]:
     target = getattr(prediction, "target", None)
-    if target is not None:
-        return str(target), ""
-    if requests is None:
-        return None, "a prediction without target=, and the source has no scenario_state"
-    return requests.find(prediction)
+    return (str(target), "") if target is not None else requests.find(prediction)
 
 
 def _normal(prediction: Any) -> tuple[float, float] | None:

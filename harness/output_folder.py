@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.vector_results import is_vector
 from suites.errors import UsageError
 
 __all__ = ["Output", "output_folder"]
@@ -55,8 +56,9 @@ class Output:
 
 
 def is_results(folder: Path) -> bool:
-    """Say whether a folder holds results."""
-    return all((folder / name).is_file() for name in ("manifest.json", "scores.parquet"))
+    """Say whether a folder holds results, of one task or of several."""
+    one = all((folder / name).is_file() for name in ("manifest.json", "scores.parquet"))
+    return one or is_vector(folder)
 
 
 @contextlib.contextmanager

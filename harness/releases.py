@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.task import Task
+from harness.task import Task, TaskNotApplicable
 from suites.errors import UsageError, unknown_name
 from suites.suite import Suite
 
@@ -108,7 +108,7 @@ def _dates(suite: Suite, runs: pd.DataFrame) -> tuple[pd.Series, str]:
                 return runs["model"].map(of_model), f"models released ({name})"
     dates = pd.to_datetime(runs["date"])
     if not dates.notna().any():
-        raise UsageError(
+        raise TaskNotApplicable(
             "nothing says what was released when: the task next-release needs several HELM suites, "
             "models with a column release_date in their metadata, or runs with a date."
         )
@@ -120,7 +120,7 @@ def _newest(dates: pd.Series, model: pd.Series, task: Task) -> pd.Timestamp:
     of_model = dates.groupby(model.to_numpy()).min().dropna().sort_values()
     wanted = max(task.least, int(np.ceil(task.share * len(of_model))))
     if len(of_model) <= wanted:
-        raise UsageError(
+        raise TaskNotApplicable(
             f"next-release holds out the newest {wanted} models, and only {len(of_model)} have a "
             "date."
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.leaks import Relations
-from harness.task import Task
+from harness.task import Task, TaskNotApplicable
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def make_folds(
     ------
     UsageError
         If fewer than one fold is asked for, or there are no runs to hold out.
+    TaskNotApplicable
+        If the runs are not of the kind that the task asks for.
 
     Examples
     --------
@@ -105,7 +107,9 @@ def make_folds(
     if task.targets == "perturbed":
         may = runs["perturbation"].notna().to_numpy(bool)
         if not may.any():
-            raise UsageError(f"the task {task.name} needs perturbed runs, and there are none.")
+            raise TaskNotApplicable(
+                f"the task {task.name} needs perturbed runs, and there are none."
+            )
     keys = units_of(named, task)
     within = _values(named, task.within)
     out: list[Fold] = []
@@ -191,7 +195,7 @@ def _strongest(runs: pd.DataFrame, task: Task) -> NDArray[np.bool_]:
     models = runs["model"].nunique()
     wanted = max(task.least, int(np.ceil(task.share * models)))
     if len(mean) <= wanted:
-        raise UsageError(
+        raise TaskNotApplicable(
             f"the task {task.name} holds out {wanted} models, and only {len(mean)} of {models} can "
             "be compared: their runs need a metric whose direction is known, on scenarios that "
             "several models have."
@@ -206,7 +210,7 @@ def _latest(runs: pd.DataFrame, task: Task) -> tuple[NDArray[np.bool_], NDArray[
     later = np.zeros(len(runs), bool)
     later[known] = runs.loc[known, "release"].to_numpy(int) > 0
     if not later.any() or not (known & ~later).any():
-        raise UsageError(
+        raise TaskNotApplicable(
             f"the task {task.name} needs runs before and after the cut: {int(later.sum())} are "
             f"after it, {int((known & ~later).sum())} before, {int((~known).sum())} have no date."
         )

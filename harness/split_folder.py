@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from harness.design import Design
 from harness.evaluation import selected
 from harness.fold_folder import FoldFolder
-from harness.held_out import FoldView, HeldOut, target_id
+from harness.fold_view import FoldView
+from harness.held_out import HeldOut, target_id
 from harness.output_folder import output_folder
 from harness.prediction_table import from_bytes
 from harness.shards import read_table

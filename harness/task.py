@@ -28,6 +28,10 @@ SELECT: tuple[str, ...] = ("perturbation", "reruns")
 """What of the selection (`suites.Selection`) a task may ask for."""
 
 
+class TaskNotApplicable(UsageError):
+    """A task asks for what the sources do not have: several organisations, dates, responses."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What is held out together, and what may be seen of it.

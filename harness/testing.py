@@ -32,7 +32,7 @@ __all__ = ["PredictorContract"]
 
 
 class PredictorContract:
-    """The contract of predictors of run values, a test each; give `spec` or `make`.
+    """The contract of predictors, a test each; give `spec` or `make`.
 
     Attributes
     ----------

@@ -21,13 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.answering import answer_of, as_wanted
 from harness.channel import Channel, Closed
 from harness.data_splits import TrainSplit
 from harness.diagnostics import KINDS, to_table
 from harness.fold_folder import FoldFolder
-from harness.instance_predictor import InstancePredictor, numbered
-from harness.instance_table import Requests, encode_instances
-from harness.prediction_table import encode, to_bytes
+from harness.instance_predictor import InstancePredictor
+from harness.prediction_table import to_bytes
 from harness.predictor import NotApplicable, Predictor, reseed
 from suites.errors import NotInstalled
 
@@ -134,21 +134,13 @@ class Session:
             # it learns in predict; each k starts from the same train split
             train = self._train()
         reseed(predictor, seed)
-        if isinstance(predictor, InstancePredictor):
-            numbered(test)
-            # a predictor may have changed the one that it was given
-            fresh = numbered(folder.test_split(targets, k, shown, state))
-            requests = Requests(targets, fresh) if state is not None else None
-            answer = encode_instances(predictor.predict(train, test), targets, requests)
-        else:
-            answer = encode(predictor.predict(train, test), targets)
+        answer = answer_of(predictor, train, test, targets)
         return answer.status, to_bytes(answer.table)
 
     def _train(self, revealed: bytes | None = None) -> TrainSplit:
         """Give the train split, fresh from the files."""
         assert self.folder is not None
-        train = self.folder.train_split(revealed)
-        return numbered(train) if isinstance(self.predictor, InstancePredictor) else train
+        return as_wanted(self.folder.train_split(revealed), self.predictor)
 
     @staticmethod
     def _fit(predictor: Any, train: TrainSplit, seed: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.results import Results
+    from harness.vector_results import VectorResults
 
 __all__ = ["main"]
 
@@ -47,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="leaderboard",
-        description="Rank the predictors of an evaluation: a table, JSON, or a page.",
+        description="Rank the predictors of an evaluation: a table, JSON, or a page. Of results "
+        "on several tasks, the headline sets the tasks side by side.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("results", metavar="RESULTS", help="folder that `harness evaluate` wrote")
@@ -58,9 +60,15 @@ def _parser() -> argparse.ArgumentParser:
         "show",
         parents=[common],
         help="print the ranking",
-        description="Print the ranking at every k, with intervals and rank ranges.",
+        description="Print the ranking at every k, with intervals and rank ranges; of results on "
+        "several tasks the headline, at the smallest k of each.",
     )
     show.add_argument("--task", help="the task to rank on, where the results have several")
+    show.add_argument(
+        "--by",
+        metavar="GROUP",
+        help="also the mean losses by closest (relative), scenario, model, organisation or family",
+    )
     show.add_argument(
         "--metric",
         help="only targets of this metric (default: all metrics with known bounds, pooled)",
@@ -94,32 +102,125 @@ def _ks(text: str) -> list[int]:
 
 
 def _show(args: argparse.Namespace) -> None:
-    """Print a ranking."""
+    """Print a ranking, or the headline of several tasks."""
+    from harness.results import Results
+
+    results = _load(args.results)
+    if args.by is not None:
+        from leaderboard.groups import check_grouping
+
+        check_grouping(args.by)
+    if isinstance(results, Results):
+        _show_one(results, args, args.task)
+    elif args.task is not None:
+        _show_one(results.results[results.entry(args.task).folder], args, None)
+    else:
+        _show_several(results, args)
+
+
+def _show_one(results: Results, args: argparse.Namespace, task: str | None) -> None:
+    """Print the ranking of one task."""
     from harness.ranking import headline_rule, rank
     from leaderboard.terminal import print_ranking, ranking_document
 
-    results = _load(args.results)
     rule = headline_rule(results.scores)
-    ranking = rank(results, k=args.k, metric=args.metric, task=args.task, rule=rule)
+    ranking = rank(results, k=args.k, metric=args.metric, task=task, rule=rule)
     if args.json:
-        import json
+        _print_json({**ranking_document(ranking, results.manifest), **_groups(results, args, task)})
+        return
+    print_ranking(ranking, results.manifest)
+    if args.by is not None and len(ranking):
+        ks = [int(k) for k in ranking["k"].unique()]
+        _print_groups(results, args, ks if args.k is not None else ks[:1], task)
 
-        document = ranking_document(ranking, results.manifest)
-        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        print_ranking(ranking, results.manifest)
+
+def _show_several(results: VectorResults, args: argparse.Namespace) -> None:
+    """Print the headline of several tasks."""
+    from leaderboard import words
+    from leaderboard.headline import headline_document, headline_of, print_headline
+    from suites.errors import UsageError
+
+    if args.k is not None and len(args.k) > 1:
+        raise UsageError("the headline shows one k: give --k one number, or choose a task (--task)")
+    k = None if args.k is None else args.k[0]
+    if args.json:
+        groups = {f: _groups(one, args, None) for f, one in results.results.items()}
+        document = headline_document(results, k, args.metric)
+        for folder, more in groups.items():
+            document["rankings"][folder] |= more
+        _print_json(document)
+        return
+    print_headline(results, k, args.metric)
+    if args.by is not None:
+        for column in headline_of(results, results.rankings(args.metric), k).columns:
+            if column.k is not None:
+                print(f"\n{words.clean(column.entry.heading)}")
+                _print_groups(results.results[column.entry.folder], args, [column.k], None)
+
+
+def _groups(results: Results, args: argparse.Namespace, task: str | None) -> dict[str, object]:
+    """Give the losses by group as JSON knows them; nothing where they are not asked for."""
+    if args.by is None:
+        return {}
+    from harness.ranking import headline_rule
+    from leaderboard.groups import grouped
+    from leaderboard.terminal import plain
+
+    rule = headline_rule(results.scores)
+    table = grouped(results, args.by, metric=args.metric, rule=rule, task=task)
+    return {"by": args.by, "groups": [plain(row) for row in table.to_dict("records")]}
+
+
+def _print_groups(
+    results: Results, args: argparse.Namespace, ks: Sequence[int], task: str | None
+) -> None:
+    """Print the losses by group at some k, predictors in the order of the ranking."""
+    from harness.ranking import headline_rule, rank
+    from leaderboard.groups import group_tables, grouped
+    from leaderboard.terminal import new_console
+
+    rule = headline_rule(results.scores)
+    table = grouped(results, args.by, k=ks, metric=args.metric, rule=rule, task=task)
+    console = new_console()
+    if table.empty:
+        console.print(f"Nothing is known by {args.by}.", markup=False)
+        return
+    ranking = rank(results, k=ks, metric=args.metric, rule=rule, task=task)
+    places = {name: place for place, name in enumerate(dict.fromkeys(ranking["predictor"]))}
+    table = table.sort_values("predictor", key=lambda names: names.map(places), kind="stable")
+    unit = str(ranking["unit"].iloc[0])
+    for title, made in group_tables(table, args.by, unit, rule, console.width):
+        console.print()
+        console.print(title, style="bold", markup=False)
+        console.print(made)
+
+
+def _print_json(document: object) -> None:
+    """Print JSON that any reader takes."""
+    import json
+
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _build(args: argparse.Namespace) -> None:
-    """Write a page."""
-    from leaderboard.page import build
-
-    print(build(_load(args.results), args.out, title=args.title))
-
-
-def _load(folder: str) -> Results:
-    """Load a results folder, or say what is wrong with it."""
+    """Write a page, or a page for each task and one that sets them side by side."""
     from harness.results import Results
+
+    results = _load(args.results)
+    if isinstance(results, Results):
+        from leaderboard.page import build
+
+        print(build(results, args.out, title=args.title))
+    else:
+        from leaderboard.site import build_site
+
+        print(build_site(results, args.out, title=args.title))
+
+
+def _load(folder: str) -> Results | VectorResults:
+    """Load a results folder, of one task or of several, or say what is wrong with it."""
+    from harness.results import Results
+    from harness.vector_results import VectorResults, is_vector
     from suites.errors import UsageError
 
     path = Path(folder)
@@ -128,6 +229,8 @@ def _load(folder: str) -> Results:
         raise UsageError(f"there is no results folder {folder} (looked in {Path.cwd()}); {how}")
     if not path.is_dir():
         raise UsageError(f"{folder} is a file, not a results folder; {how}")
+    if is_vector(path):
+        return VectorResults.load(path)
     if not (path / "manifest.json").is_file():
         raise UsageError(
             f"{folder} is not a results folder: it has no manifest.json. Name the folder that "

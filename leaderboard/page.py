@@ -14,24 +14,28 @@ import jinja2
 import markupsafe
 import pandas as pd
 
-from harness.ranking import ResultsLike, by_group, headline_rule, loo_summary, rank
+from harness.ranking import by_group, headline_rule, loo_summary, rank
+from harness.relatives import UNKNOWN, WithSplit, by_closest
 from leaderboard import charts, words
+from leaderboard.groups import filled_bins
 
-__all__ = ["PageResults", "build"]
+__all__ = ["PageResults", "build", "csv_text", "environment", "write_text"]
 
 FEW_SCENARIOS = 12
 """Up to this many scenarios are shown one by one; more are shown as scenario groups."""
 
 
-class PageResults(ResultsLike, Protocol):
-    """What `build` needs: what `harness.ranking.rank` needs, and loo."""
+class PageResults(WithSplit, Protocol):
+    """What `build` needs: what `harness.ranking.rank` needs, the split, and loo."""
 
     @property
     def loo(self) -> pd.DataFrame:
         """Columns predictor, run, elpd_loo, elpd_waic, pareto_k, method; may be empty."""
 
 
-def build(results: PageResults, out: str | Path, title: str | None = None) -> Path:
+def build(
+    results: PageResults, out: str | Path, title: str | None = None, home: str | None = None
+) -> Path:
     """Write ``index.html`` and ``ranking.csv`` into a folder.
 
     The page needs neither a script nor a network: figures are inline SVG, the choice of k is plain
@@ -46,6 +50,8 @@ def build(results: PageResults, out: str | Path, title: str | None = None) -> Pa
         Folder to write into; made where it is missing. Other files in it are left alone.
     title : str, optional
         Title of the page; by default it names the task.
+    home : str, optional
+        Address, relative to the page, of a page that it belongs to.
 
     Returns
     -------
@@ -63,14 +69,15 @@ def build(results: PageResults, out: str | Path, title: str | None = None) -> Pa
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder to write the page into")
     ranking = rank(results, rule=headline_rule(results.scores))
-    html = _environment().get_template("page.html.j2").render(**_content(results, ranking, title))
+    content = {"home": home, **_content(results, ranking, title)}
+    html = environment().get_template("page.html.j2").render(**content)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "ranking.csv", _csv(ranking))
-    _write(folder / "index.html", html)
+    write_text(folder / "ranking.csv", csv_text(ranking))
+    write_text(folder / "index.html", html)
     return folder / "index.html"
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Make the template environment: everything is escaped, nothing may be undefined."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("leaderboard", "templates"),
@@ -111,6 +118,7 @@ def _content(results: PageResults, ranking: pd.DataFrame, title: str | None) -> 
     ks = [int(k) for k in ranking["k"].unique()] if len(ranking) else []
     by = _grouping(targets)
     groups = by_group(results, by, rule=rule)
+    relatives = by_closest(results, rule=rule)
     curves = charts.curves(ranking, reference, style) if ks and ranking["ranked"].any() else None
     return {
         "title": title or f"Predictor ranking: {manifest.get('task', 'results')}",
@@ -121,8 +129,11 @@ def _content(results: PageResults, ranking: pd.DataFrame, title: str | None) -> 
         "rule_name": words.RULE_NAMES[rule],
         "unit": str(ranking["unit"].iloc[0]) if ks else "",
         "panels": [
-            _panel(ranking[ranking["k"] == k], groups[groups["k"] == k], k, style) for k in ks
+            _panel(ranking[ranking["k"] == k], groups[groups["k"] == k], k, style)
+            | {"relatives": _relatives(relatives[relatives["k"] == k], ranking["k"] == k, ranking)}
+            for k in ks
         ],
+        "relatives": len(filled_bins(relatives)) > 1,
         "curves": curves,
         "by": by.replace("_", " "),
         "unbounded": words.unbounded(ranking),
@@ -165,6 +176,28 @@ def _panel(
                 "losses": [losses.get((group, n)) for n in names],
             }
             for group in sorted(set(groups["group"]))
+        ],
+    }
+
+
+def _relatives(part: pd.DataFrame, at_k: pd.Series, ranking: pd.DataFrame) -> dict[str, Any]:
+    """Return the losses at one k by closest relative, predictors in the order of the ranking."""
+    there = set(part["predictor"])
+    names = [str(name) for name in ranking.loc[at_k, "predictor"] if name in there]
+    losses = {(row.group, row.predictor): row.loss for row in part.itertuples()}
+    sizes = part.groupby("group")
+    models, targets = sizes["n_models"].max(), sizes["n_targets"].max()
+    bins = [*filled_bins(part), *([UNKNOWN] if UNKNOWN in models.index else [])]
+    return {
+        "names": names,
+        "bins": [
+            {
+                "name": name,
+                "models": int(models[name]),
+                "n": int(targets[name]),
+                "losses": [losses.get((name, n)) for n in names],
+            }
+            for name in bins
         ],
     }
 
@@ -243,8 +276,8 @@ def _breakable(name: str) -> markupsafe.Markup:
     return escape(head) + markupsafe.Markup("<wbr>" if bracket else "") + escape(bracket + settings)
 
 
-def _csv(ranking: pd.DataFrame) -> str:
-    """Return the ranking as CSV; a name that a spreadsheet would run as a formula is quoted."""
+def csv_text(ranking: pd.DataFrame) -> str:
+    """Return a ranking as CSV; a name that a spreadsheet would run as a formula is quoted."""
     safe = ranking.copy()
     for column in ("predictor", "reason"):
         safe[column] = [
@@ -254,7 +287,7 @@ def _csv(ranking: pd.DataFrame) -> str:
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -58,7 +58,7 @@ def print_ranking(
     """
     from rich.text import Text
 
-    console = console or _console()
+    console = console or new_console()
     if ranking.empty:
         console.print("Nothing to rank: the results have no predictor.")
         return
@@ -127,11 +127,11 @@ def ranking_document(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> dict
     """
     kept = ("task", "reference", "seeds", "folds", "sources", "isolation", "note", "predictors")
     records = [
-        {str(name): _plain(value) for name, value in row.items()}
+        {str(name): plain(value) for name, value in row.items()}
         for row in ranking.astype(object).to_dict("records")
     ]
     return {
-        **{name: _plain(manifest.get(name)) for name in kept},
+        **{name: plain(manifest.get(name)) for name in kept},
         "rule": words.rule_of(ranking),
         "unit": str(ranking["unit"].iloc[0]) if len(ranking) else "",
         "level": 0.95,
@@ -140,12 +140,12 @@ def ranking_document(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> dict
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON knows it."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if value is None or value is pd.NA:
         return None
     if hasattr(value, "item"):
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, bool)) else str(value)
 
 
-def _console() -> Console:
+def new_console() -> Console:
     """Return a console on standard output that is never too narrow when nobody watches."""
     from rich.console import Console
 
@@ -163,7 +163,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
-def _table() -> Table:
+def new_table() -> Table:
     """Make an empty table in the house style."""
     from rich import box
     from rich.table import Table
@@ -199,14 +199,14 @@ def _full(part: pd.DataFrame, manifest: Mapping[str, Any], k: int, width: int) -
         left = width - _widths(headings, rows)
         if left >= MIN_NAME:
             break
-    table = _table()
+    table = new_table()
     for i, heading in enumerate(headings):
         if i == 1:
             table.add_column(heading, overflow="fold", max_width=max(left, 1))
         else:
             table.add_column(heading, justify="left" if i in (2, 4) else "right", no_wrap=True)
     for cells, is_ranked in zip(rows, shown["ranked"], strict=True):
-        cells[1] = _broken(cells[1], left)
+        cells[1] = broken(cells[1], left)
         table.add_row(*map(Text, cells), style="" if is_ranked else "dim")
     return title, table
 
@@ -238,7 +238,7 @@ def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     return total
 
 
-def _broken(name: object, width: int) -> str:
+def broken(name: object, width: int) -> str:
     """Break a long name before its settings or after a hyphen, rather than within a word."""
     text = words.clean(name)
     if len(text) <= width:
@@ -276,13 +276,13 @@ def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
         heading = f"{words.RULE_NAMES[rule]} {unit}".strip()
         part = ranking[ranking["k"] == some[0]]
         title = f"{heading} (rank range) by k; {words.clusters(part)}"
-        table = _table()
+        table = new_table()
         table.add_column("Predictor", overflow="fold", min_width=longest, max_width=34)
         for k in some:
             table.add_column(f"k = {k}", justify="right", no_wrap=True)
         for name in names:
             row = [cells.get((name, k), "–") for k in some]
-            table.add_row(Text(_broken(name, 34)), *map(Text, row))
+            table.add_row(Text(broken(name, 34)), *map(Text, row))
         n = [int(shown.loc[shown["k"] == k, "n_targets"].max()) for k in some]
         table.add_section()
         table.add_row(Text("targets"), *(Text(f"{one:,}") for one in n), style="dim")
@@ -303,10 +303,8 @@ def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         lines.append(f"Reference: {words.clean(reference)}. Less is better, except for skill.")
     lines.append(words.unbounded(ranking))
     for predictor, where, reason in words.unranked(ranking):
-        away = reason.startswith(("does not apply", "could not be evaluated", "no "))
-        kind = "" if away else "not ranked: "
         at = f" ({where})" if where else ""
-        lines.append(f"{words.clean(predictor)}{at}: {kind}{words.clean(reason)}.")
+        lines.append(f"{words.clean(predictor)}{at}: {words.why_away(reason)}.")
     strays = ranking.groupby("predictor", sort=False)["n_unknown"].sum()
     lines += [
         f"{words.clean(name)}: {words.count(int(n), 'answer')} for targets that nobody asked for."

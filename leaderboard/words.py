@@ -175,6 +175,18 @@ def unranked(ranking: pd.DataFrame) -> list[tuple[str, str, str]]:
     return out
 
 
+def why_away(reason: str) -> str:
+    """Say of a predictor that it is not ranked, and why.
+
+    Examples
+    --------
+    >>> why_away("does not apply: needs k"), why_away("its mean loss is not finite")
+    ('does not apply: needs k', 'not ranked: its mean loss is not finite')
+    """
+    away = reason.startswith(("does not apply", "could not be evaluated", "no "))
+    return ("" if away else "not ranked: ") + clean(reason)
+
+
 def unbounded(ranking: pd.DataFrame) -> str:
     """Say how many targets are left out because their metric has no known bounds; else empty."""
     n = int(ranking["n_unbounded"].max()) if len(ranking) else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.vector_results import VectorResults
     from suites.suite import Suite
 
 __all__ = [
@@ -127,7 +128,7 @@ def read_source(options: argparse.Namespace) -> Suite:
     return suite
 
 
-def say_problems(suite: Suite, said: int = 0) -> int:
+def say_problems(suite: Suite | VectorResults, said: int = 0) -> int:
     """Say aloud, on stderr, what could not be read, but for what was said; give how many."""
     problems = suite.problems.iloc[said:]
     for _, row in problems.head(5).iterrows():

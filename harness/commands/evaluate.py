@@ -19,6 +19,7 @@ from harness.commands.common import (
 
 if TYPE_CHECKING:
     from harness.results import Results
+    from harness.vector_results import VectorResults
 
 
 def add(commands: Any) -> None:
@@ -32,7 +33,14 @@ def add(commands: Any) -> None:
         help="a registered name, module:Class or path/file.py:Class, with settings as Name(a=1); "
         "repeatable; 'quick' for all registered that take seconds (the default), 'all' for all",
     )
-    parser.add_argument("--task", default="heldout-run", help="a name or a YAML file")
+    parser.add_argument(
+        "--task",
+        action="append",
+        metavar="TASK",
+        help="a name or a YAML file (default: heldout-run); 'all' for the tasks of a fair "
+        "headline, from held-out runs to the next release; repeatable: then --out holds results "
+        "for each",
+    )
     parser.add_argument("--k", metavar="K,K", help="numbers of shown responses")
     parser.add_argument("--folds", help="how many, or the name of folds the source prescribes")
     parser.add_argument("--seeds", metavar="S,S", help="seeds of the shufflings")
@@ -63,28 +71,34 @@ def run(options: argparse.Namespace) -> int:
     from harness.evaluation import evaluate
     from harness.progress import Bar
     from harness.spec import expand
+    from harness.vector import evaluate_all, tasks_named
 
+    tasks = tasks_named(options.task or ["heldout-run"])
     suite = read_source(options)
     said = say_problems(suite)
     predictors = [name for text in options.predictor or ["quick"] for name in expand(text)]
     with Bar() as bar:
-        results = evaluate(
-            suite,
-            predictors,
-            task=options.task,
-            k=numbers_of(options.k, "--k"),
-            folds=folds_of(options.folds),
-            seeds=numbers_of(options.seeds, "--seeds"),
-            jobs=options.jobs,
-            timeout=options.timeout,
-            isolation=options.isolation,
-            out=options.out,
-            overwrite=options.overwrite,
-            fail_on=options.fail_on,
-            leaks=options.leaks,
-            command=options.command_line,
-            progress=bar,
-        )
+        common: dict[str, Any] = {
+            "k": numbers_of(options.k, "--k"),
+            "folds": folds_of(options.folds),
+            "seeds": numbers_of(options.seeds, "--seeds"),
+            "jobs": options.jobs,
+            "timeout": options.timeout,
+            "isolation": options.isolation,
+            "out": options.out,
+            "overwrite": options.overwrite,
+            "fail_on": options.fail_on,
+            "leaks": options.leaks,
+            "command": options.command_line,
+            "progress": bar,
+        }
+        if len(tasks) > 1:
+            several = evaluate_all(suite, predictors, tasks=[task for task, _ in tasks], **common)
+        else:
+            results = evaluate(suite, predictors, task=tasks[0][0], **common)
+    if len(tasks) > 1:
+        say_problems(several, said)
+        return show_several(several, options.json)
     say_problems(suite, said)  # what came to light when the responses were read
     return show(results, options.json)
 
@@ -101,5 +115,20 @@ def show(results: Results, as_json: bool) -> int:
     from leaderboard.terminal import print_ranking
 
     print_ranking(results.ranking(), results.manifest)
+    print(f"results: {results.path}")
+    return 0
+
+
+def show_several(results: VectorResults, as_json: bool) -> int:
+    """Print the headline of several tasks, and what was decided on the way."""
+    from leaderboard.headline import headline_document, print_headline
+
+    notes = [note for one in results.results.values() for note in one.manifest["notes"]]
+    for note in dict.fromkeys(notes):
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print_json({"out": str(results.path), **headline_document(results)})
+        return 0
+    print_headline(results)
     print(f"results: {results.path}")
     return 0

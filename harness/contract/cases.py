@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.answering import answer_of, as_wanted
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from harness.fold_folder import FoldFolder
-from harness.prediction_table import encode
 from harness.predictor import reseed
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Case:
         if k not in self._targets:
             self._targets[k] = self.folder.targets(k)
         kept = self._targets[k]
+        if "instances" not in kept.columns:
+            return kept.copy()
         return kept.assign(instances=kept["instances"].map(list))
 
     def test(self, k: int, targets: pd.DataFrame | None = None) -> SequesteredTestSplit:
@@ -115,7 +117,8 @@ class Asked:
         self, predictor: Any, case: Case, train: Callable[[], TrainSplit] | None = None
     ) -> None:
         self.predictor, self.case = predictor, case
-        self._fresh = train or case.train
+        fresh = train or case.train
+        self._fresh = lambda: as_wanted(fresh(), predictor)
         self.train = self._fresh()
         reseed(predictor, 20_000)
         if callable(getattr(predictor, "fit", None)):
@@ -129,4 +132,4 @@ class Asked:
         asked = test.targets.copy()  # a predictor may ruin its own
         train = self.train if hasattr(self.predictor, "fit") else self._fresh()
         reseed(self.predictor, 20_001 + k)
-        return Said(encode(self.predictor.predict(train, test), asked))
+        return Said(answer_of(self.predictor, train, test, asked))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.answering import as_wanted
 from harness.contract import varied
 from harness.contract.cases import Asked
 from harness.contract.context import Broken, Context, Finding, NotChecked
@@ -91,17 +92,18 @@ def _inputs(context: Context) -> str:
     cases = context.cases
     asked, k = Asked(context.make(), cases.first), cases.ks[-1]
     test = cases.first.test(k)
-    train = cases.first.train() if not hasattr(asked.predictor, "fit") else asked.train
-    asked.train = train
-    said = asked.predictor.predict(train, test)
+    if not hasattr(asked.predictor, "fit"):
+        asked.train = as_wanted(cases.first.train(), asked.predictor)
+    train = asked.train
+    said = asked.predictor.predict(train, as_wanted(test, asked.predictor))
     list(said or ())  # a generator works when it is asked
     for kind in KINDS:
         if callable(method := getattr(asked.predictor, kind, None)):
             with contextlib.suppress(Exception):  # another check's
                 method(asked.train)
     for name, split, fresh in (
-        ("train_split", train, cases.first.train()),
-        ("sequestered_test_split", test, cases.first.test(k)),
+        ("train_split", train, as_wanted(cases.first.train(), asked.predictor)),
+        ("sequestered_test_split", test, as_wanted(cases.first.test(k), asked.predictor)),
     ):
         if changed := varied.changed(split, fresh):
             raise Broken(f"{name}.{changed} is not what it was")
@@ -291,8 +293,9 @@ CHECKS: dict[str, Check] = {
     ),
     "answers": Check(
         "every target gets one valid, finite distribution within its metric's bounds",
-        "return one RunPrediction for each row of sequestered_test_split.targets, in the units of "
-        "its metric (lower, upper), also for models and scenarios that no train run has",
+        "return one RunPrediction (or InstancePrediction) for each row of "
+        "sequestered_test_split.targets, in the units of its metric (lower, upper), also for "
+        "models and scenarios that no train run has",
         _answers,
     ),
     "min_k": Check(

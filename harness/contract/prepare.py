@@ -11,7 +11,8 @@ from typing import Any
 from harness.contract.altered import Number, altered
 from harness.contract.made import made_fold, made_suite
 from harness.description import needs_of, why_not
-from harness.held_out import FoldView, HeldOut
+from harness.fold_view import FoldView
+from harness.held_out import HeldOut
 from harness.prediction_table import from_bytes
 from harness.predictor import NEEDS
 from harness.split import Fold
@@ -93,7 +94,8 @@ def _some(suite: Suite) -> Suite:
 def _task(description: Mapping[str, Any], needs: Sequence[str]) -> Task:
     """Give the task that a predictor is made for, with what it needs of the targets' texts."""
     made_for = description["tasks"]
-    task = load_task(made_for[0] if made_for else "heldout-run")
+    usual = "instance" if description["kind"] == "instance" else "heldout-run"
+    task = load_task(made_for[0] if made_for else usual)
     for information in ("completions", "prompts"):
         if information in needs:
             return replace(task, information=information)
@@ -126,7 +128,7 @@ def _seen(held: HeldOut, view: FoldView, ks: Sequence[int]) -> dict[Number, set[
         content = view.shown(k)
         if content is not None:
             table = from_bytes(content)
-            columns = (table.column(name).to_pylist() for name in ("target", "instance"))
+            columns = (table.column(name).to_pylist() for name in (view.key, "instance"))
             for target, instance in zip(*columns, strict=True):
                 shown[target].add(instance)
     test = held.runs[held.runs["target"].isin(view.targets)]

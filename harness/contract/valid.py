@@ -73,5 +73,7 @@ def _facts(row: dict[Any, Any]) -> _Facts:
         return None if missing else value
 
     n, lower, upper = (there(row[name]) for name in ("n", "lower", "upper"))
+    if "cell" in row:  # one response
+        n = None
     counted = bool(there(row["binary"])) and None not in (n, lower, upper)
     return _Facts(None if n is None else int(n), counted, lower, upper, row["metric"])

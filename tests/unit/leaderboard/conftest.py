@@ -26,8 +26,15 @@ def write_results(
     loo: bool = True,
     failing: str | None = None,
     note: str | None = "The models are stand-ins.",
+    task: str = "heldout-run",
+    hardness: float = 1.0,
+    closest: Sequence[float | None] = (),
 ) -> Path:
-    """Write a results folder as an evaluation would; losses fall with k."""
+    """Write a results folder as an evaluation would; losses fall with k.
+
+    `closest` is the agreement of each model's closest relative, model by model and round again;
+    without it the split is as older versions wrote it.
+    """
     rng = np.random.default_rng(7)
     folder.mkdir(parents=True)
     m, s = np.repeat(np.arange(models), scenarios), np.tile(np.arange(scenarios), models)
@@ -57,17 +64,19 @@ def write_results(
         }
     )
     scores, status, split = [], [], []
-    hard = rng.gamma(6.0, 0.5, models)[m] + rng.gamma(6.0, 0.5, scenarios)[s]
+    near = np.array([closest[a % len(closest)] for a in m] if closest else [], dtype=float)
+    hard = hardness * (rng.gamma(6.0, 0.5, models)[m] + rng.gamma(6.0, 0.5, scenarios)[s])
     for seed in seeds:
         fold = rng.permutation(len(m)) % 4
         split.append(
             pd.DataFrame(
                 {
-                    "task": "heldout-run",
+                    "task": task,
                     "seed": seed,
                     "fold": fold,
                     "target": targets["target"],
                     "role": "test",
+                    **({"closest": near} if closest else {}),
                 }
             )
         )
@@ -80,7 +89,7 @@ def write_results(
                     {
                         "predictor": name,
                         "settings_hash": f"{p:08x}",
-                        "task": "heldout-run",
+                        "task": task,
                         "seed": seed,
                         "fold": fold,
                         "k": k,
@@ -113,7 +122,7 @@ def write_results(
         {
             "predictor": "hierarchical",
             "settings_hash": "00000002",
-            "task": "heldout-run",
+            "task": task,
             "seed": 0,
             "fold": 0,
             "run": targets["run"],
@@ -181,8 +190,8 @@ def write_results(
     manifest = {
         "benchcast": "0.1.0",
         "created_by": "benchcast 0.1.0",
-        "command": "harness evaluate demo --task heldout-run",
-        "task": "heldout-run",
+        "command": f"harness evaluate demo --task {task}",
+        "task": task,
         "reference": "scenario-mean",
         "seeds": list(seeds),
         "folds": 4,
@@ -194,6 +203,49 @@ def write_results(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def write_vector(folder: Path, **options) -> Path:
+    """Write results of three tasks, as they are side by side; the fourth does not apply."""
+    options = {"seeds": (0,), **options}
+    write_results(folder / "heldout-run", ks=(0, 5, 20), **options)
+    others = {"new-model-by-family": "new-model(by='family')", "new-scenario": "new-scenario"}
+    for i, (name, task) in enumerate(others.items()):
+        backwards = [PREDICTORS[0], *reversed(PREDICTORS[1:])]
+        made = {"predictors": backwards, "task": task, "hardness": 2.0 + i, "scenarios": 7 - i}
+        write_results(folder / name, ks=(0, 1, 5), **{**made, **options})
+    tasks = [
+        {"task": "heldout-run", "heading": "Held-out run", "folder": "heldout-run"},
+        {
+            "task": "new-model(by='family')",
+            "heading": "Family removed",
+            "folder": "new-model-by-family",
+            "note": "Every family is of one model only.",
+        },
+        {"task": "new-scenario", "heading": "New scenario", "folder": "new-scenario"},
+        {
+            "task": "next-release",
+            "heading": "Next release",
+            "folder": "next-release",
+            "status": "not_applicable",
+            "reason": "nothing has a date.",
+        },
+    ]
+    text = json.dumps({"benchcast": "0.1.0", "command": ["harness", "<i>"], "tasks": tasks})
+    (folder / "tasks.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vector_folder(tmp_path_factory):
+    return write_vector(tmp_path_factory.mktemp("vector") / "all")
+
+
+@pytest.fixture(scope="session")
+def vector(vector_folder):
+    from harness.vector_results import VectorResults
+
+    return VectorResults.load(vector_folder)
 
 
 @pytest.fixture(scope="session")
@@ -221,6 +273,19 @@ def make_folder(tmp_path):
     yield make
     for path in made:
         shutil.rmtree(path)
+
+
+@pytest.fixture
+def make_vector(tmp_path):
+    """Write results of several tasks, of other shapes."""
+    return lambda **options: write_vector(tmp_path / "vector", **options)
+
+
+@pytest.fixture(scope="session")
+def near(tmp_path_factory):
+    """Results that know how close the relatives of their models are."""
+    folder = tmp_path_factory.mktemp("near") / "out"
+    return write_results(folder, closest=(0.7, 0.76, 0.95, None), loo=False)
 
 
 @pytest.fixture(scope="session")

@@ -225,6 +225,7 @@ def test_results_without_a_score_are_shown_and_built(results, tmp_path):
 
     class Nothing:
         manifest, targets, loo = results.manifest, results.targets, results.loo
+        split = results.split
         scores, status = results.scores.iloc[:0], results.status.iloc[:0]
 
     lines = ranking_lines(rank(Nothing), Nothing.manifest)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from leaderboard.page import build
+from leaderboard.site import build_site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
 
@@ -30,11 +31,16 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def headline(vector, tmp_path_factory):
+    return build_site(vector, tmp_path_factory.mktemp("several"))
+
+
 @pytest.fixture
 def open_page(browser, site):
     contexts = []
 
-    def open_at(width, **options):
+    def open_at(width, at=site, **options):
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -44,7 +50,7 @@ def open_page(browser, site):
         page.on("dialog", lambda dialog: page.heard.append(dialog.message))
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(site.as_uri())
+        page.goto(at.as_uri())
         return page
 
     yield open_at
@@ -104,3 +110,32 @@ def test_all_k_are_printed(open_page):
     page.emulate_media(media="print")
     tables = page.locator("table.ranking")
     assert [tables.nth(i).is_visible() for i in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_headline_opens_like_the_page(open_page, headline, width, scheme):
+    page = open_page(width, at=headline, color_scheme=scheme, java_script_enabled=True)
+    assert page.heard == []
+    assert {url for url in page.asked if not url.startswith("data:")} == {headline.as_uri()}
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_label("5", exact=True).check()
+    tables = page.locator("table.headline")
+    assert [tables.nth(i).is_visible() for i in range(4)] == [False, False, True, False]
+
+
+def test_names_stay_in_sight_when_a_narrow_headline_is_scrolled(open_page, headline):
+    page = open_page(390, at=headline)
+    region = page.locator(".scroll").first
+    region.evaluate("element => { element.scrollLeft = 400; }")
+    assert region.evaluate("element => element.scrollLeft") > 100
+    name = page.locator("table.headline tbody th").first
+    assert name.bounding_box()["x"] >= 0
+
+
+def test_links_lead_to_a_task_and_back(open_page, headline):
+    page = open_page(1280, at=headline)
+    page.get_by_role("link", name="New scenario").first.click()
+    assert page.url.endswith("/new-scenario/index.html")
+    page.get_by_role("link", name="All tasks").click()
+    assert page.url == headline.as_uri()

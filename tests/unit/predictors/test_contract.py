@@ -101,7 +101,8 @@ def test_the_registered_predictors_are_these():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     points = project["project"]["entry-points"]
     quick, slow = points["benchcast.predictors"], points["benchcast.predictors.slow"]
-    assert {**quick, **slow} == {**NAMES, "hibayes-factor": NAMES["hibayes"]}
+    of_responses = {"item-mean": "predictors.item_mean:ItemMean"}
+    assert {**quick, **slow} == {**NAMES, **of_responses, "hibayes-factor": NAMES["hibayes"]}
     assert not set(quick) & set(slow)
 
 
