@@ -159,7 +159,7 @@ class Results:
         return self._read("timings")
 
     def ranking(self, *, k: int | None = None, metric: str | None = None) -> pd.DataFrame:
-        """Rank the predictors; see `harness.ranking.rank`.
+        """Rank the predictors by the headline rule; see `harness.ranking.rank`.
 
         Parameters
         ----------
@@ -168,9 +168,9 @@ class Results:
         metric : str, optional
             Only targets of this metric.
         """
-        from harness.ranking import rank
+        from harness.ranking import headline_rule, rank
 
-        return rank(self, k=k, metric=metric)
+        return rank(self, k=k, metric=metric, rule=headline_rule(self.scores))
 
     def __repr__(self) -> str:
         names = [p["name"] for p in self.manifest["predictors"]]

@@ -167,6 +167,29 @@ RULES: tuple[Rule, ...] = (
         is_loss=False,
         proper=False,
     ),
+    Rule(
+        "energy_score",
+        "standard deviations of the scenarios' train values",
+        "of a model's held-out runs of a fold together: the energy score of their joint draws",
+        is_loss=True,
+        proper=True,
+    ),
+    Rule(
+        "pairwise_brier",
+        "squared probability",
+        "of a scenario's held-out runs of a fold: squared distance of P(one beats the other) from "
+        "what was observed, mean over pairs",
+        is_loss=True,
+        proper=True,
+    ),
+    Rule(
+        "kendall_tau",
+        "rank correlation",
+        "of a scenario's held-out runs of a fold: Kendall's tau-b of medians and values; no number "
+        "where all of one are equal",
+        is_loss=False,
+        proper=False,
+    ),
 )
 
 # lower ends of the 90, 80 and 50 % intervals, the median, the upper ends

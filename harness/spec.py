@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -25,6 +25,9 @@ GROUP = "benchcast.predictors"
 
 SLOW = "benchcast.predictors.slow"
 """Entry points of predictors that take a minute a fold, or more, on a large grid."""
+
+INSTANCE = "benchcast.predictors.instance"
+"""Entry points of predictors of single responses."""
 
 SETS: tuple[str, ...] = ("quick", "all")
 """What stands for several predictors: the registered ones without the slow, and all of them."""
@@ -96,7 +99,7 @@ def registered() -> dict[str, str]:
     >>> registered()["scenario-mean"]
     'predictors.scenario_mean:ScenarioMean'
     """
-    points = [*entry_points(group=GROUP), *entry_points(group=SLOW)]
+    points = [p for group in (GROUP, SLOW, INSTANCE) for p in entry_points(group=group)]
     return {point.name: point.value for point in sorted(points, key=lambda p: p.name)}
 
 
@@ -105,8 +108,15 @@ def _name_of(value: str) -> str | None:
     return next((name for name, other in registered().items() if other == value), None)
 
 
-def expand(text: str) -> list[str]:
+def expand(text: str, predicts: Collection[str] = ("run",)) -> list[str]:
     """Give the predictors that a word of `SETS` stands for, one name for each class; else itself.
+
+    Parameters
+    ----------
+    text : str
+        A word of `SETS`, or a predictor.
+    predicts : collection of str
+        What the tasks ask for: ``run``, ``instance`` or both.
 
     Examples
     --------
@@ -114,13 +124,21 @@ def expand(text: str) -> list[str]:
     ['kernel-ridge(ridge=5)']
     >>> sorted(set(expand("all")) - set(expand("quick")))
     ['hibayes', 'hibayes-items']
+    >>> "item-mean" in expand("quick"), "item-mean" in expand("quick", ["instance"])
+    (False, True)
     """
     if text not in SETS:
         return [text]
-    slow = {point.value for point in entry_points(group=SLOW)}
+    groups = {"run": (GROUP, SLOW) if text == "all" else (GROUP,), "instance": (INSTANCE,)}
+    wanted = {
+        point.value
+        for kind in predicts
+        for group in groups[kind]
+        for point in entry_points(group=group)
+    }
     first: dict[str, str] = {}
     for name, value in registered().items():
-        if text == "all" or value not in slow:
+        if value in wanted:
             first.setdefault(value, name)
     return list(first.values())
 

@@ -71,12 +71,17 @@ def run(options: argparse.Namespace) -> int:
     from harness.evaluation import evaluate
     from harness.progress import Bar
     from harness.spec import expand
+    from harness.task import Task, load_task
     from harness.vector import evaluate_all, tasks_named
 
     tasks = tasks_named(options.task or ["heldout-run"])
     suite = read_source(options)
     said = say_problems(suite)
-    predictors = [name for text in options.predictor or ["quick"] for name in expand(text)]
+    asked = {
+        task.predicts if isinstance(task, Task) else load_task(task).predicts for task, _ in tasks
+    }
+    given = options.predictor or ["quick"]
+    predictors = [name for text in given for name in expand(text, asked)]
     with Bar() as bar:
         common: dict[str, Any] = {
             "k": numbers_of(options.k, "--k"),

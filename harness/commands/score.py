@@ -50,13 +50,16 @@ def run(options: argparse.Namespace) -> int:
     from harness.progress import Bar
     from harness.scoring import score_predictions
     from harness.spec import expand
+    from harness.split_folder import Split
 
+    split = Split.load(options.split)
+    asked = [split.task.predicts]
     with Bar() as bar:
         results = score_predictions(
             options.predictions,
-            options.split,
+            split,
             name=options.name,
-            against=[name for text in options.against for name in expand(text)],
+            against=[name for text in options.against for name in expand(text, asked)],
             sources=options.source,
             identity=options.identity,
             table=options.table_spec,

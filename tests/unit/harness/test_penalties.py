@@ -7,6 +7,9 @@ from harness.judging import TargetFacts
 from harness.penalties import LOSSES
 from harness.rules import RULES, score, uniform
 
+OF_OTHERS = {"brier", "log_loss", "energy_score", "pairwise_brier"}
+"""Losses of single responses, and of several targets together."""
+
 KNOWN = {"n": 10, "binary": True, "lower": 0.0, "upper": 1.0}
 
 
@@ -29,7 +32,7 @@ def test_only_losses_are_punished():
     assert "crps" in LOSSES
     assert not {"coverage_50", "width_80", "pit"} & LOSSES
     ((_, _, losses),) = penalties([(0, "t")], [], {}, {"t": fact(0.5)})
-    assert set(losses) == LOSSES - {"brier", "log_loss"}  # these are of single responses
+    assert set(losses) == LOSSES - OF_OTHERS
 
 
 def test_it_is_the_uniform_where_that_is_worst():

@@ -16,11 +16,12 @@ from harness.distribution import (
     Quantiles,
     discretise,
 )
+from harness.joint_rules import JOINT_RULES
 from harness.rules import RULES, Rule, score, uniform, uniform_number
 
 COUNTS = {"n": 4, "binary": True, "lower": 0, "upper": 1}
-OF_RESPONSES = ("brier", "log_loss", "auroc", "responses")
-NAMES = [rule.name for rule in RULES if rule.name not in OF_RESPONSES]
+OF_OTHERS = ("brier", "log_loss", "auroc", "responses", *JOINT_RULES)
+NAMES = [rule.name for rule in RULES if rule.name not in OF_OTHERS]
 
 
 def test_the_rules_have_the_names_of_the_contract_once_each():
@@ -30,7 +31,7 @@ def test_the_rules_have_the_names_of_the_contract_once_each():
         f"{kind}_{level}" for kind in ("interval_score", "coverage", "width") for level in levels
     ]
     assert [*expected, "pit", "pit_mid"] == NAMES
-    assert [rule.name for rule in RULES] == [*NAMES, *OF_RESPONSES]
+    assert [rule.name for rule in RULES] == [*NAMES, *OF_OTHERS]
     assert all(isinstance(rule, Rule) and rule.unit and rule.meaning for rule in RULES)
     assert not any("\n" in rule.meaning for rule in RULES)
     assert all(rule.is_loss == rule.proper for rule in RULES)

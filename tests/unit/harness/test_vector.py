@@ -192,9 +192,7 @@ def test_what_a_source_cannot_carry_is_that_tasks_own(whole, suite, tmp_path, mo
     ("task", "error"),
     [("heldout-run", UsageError("broken")), ("new-scenario", ReadError("broken"))],
 )
-def test_any_other_error_stops(
-    whole, suite, tmp_path, monkeypatch, task, error
-):
+def test_any_other_error_stops(whole, suite, tmp_path, monkeypatch, task, error):
     monkeypatch.setattr(vector, "evaluate", Stub(whole, {task: error}))
     with pytest.raises(type(error), match=r"^broken$"):
         harness.evaluate_all(suite, "jeffreys", out=tmp_path / "out", **OPTIONS)

@@ -101,8 +101,7 @@ def test_the_registered_predictors_are_these():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     points = project["project"]["entry-points"]
     quick, slow = points["benchcast.predictors"], points["benchcast.predictors.slow"]
-    of_responses = {"item-mean": "predictors.item_mean:ItemMean"}
-    assert {**quick, **slow} == {**NAMES, **of_responses, "hibayes-factor": NAMES["hibayes"]}
+    assert {**quick, **slow} == {**NAMES, "hibayes-factor": NAMES["hibayes"]}
     assert not set(quick) & set(slow)
 
 
