@@ -52,6 +52,8 @@ def explain(task: Task, held: HeldOut, folds: Sequence[Fold], leaks: str) -> dic
             "summary": task.summary,
             "predicts": task.predicts,
             "held out together": " × ".join(task.hold_out),
+            **({"folds of each": " × ".join(task.within)} if task.within else {}),
+            **({"dropped": f"others of its {' × '.join(task.drop)}"} if task.drop else {}),
             "chosen": task.choose,
             "information": task.information,
             "k": list(task.k),
@@ -97,7 +99,8 @@ def _remaining(task: Task, held: HeldOut, folds: Sequence[Fold], leaks: str) -> 
         out.append("the unperturbed run of a held-out run, and other strengths, are train")
     if "condition" in together:
         out.append("a held-out cell under its other conditions is train: that is the task")
-    if not together & {"organisation", "run"} and task.choose == "folds":
+    apart = together | set(task.drop)
+    if not apart & {"organisation", "run"} and task.choose == "folds":
         same = runs.groupby(runs["organisation"].fillna(runs["model"]))["model"].nunique()
         if (same > 1).any():
             out.append(
