@@ -348,14 +348,15 @@ class HibayesFactor(_Hibayes):
     Of a model and a scenario that have other runs, the k shown responses update the pmf of the
     count by their hypergeometric probability: exact for a random sample without return, whatever
     the items. A model, or scenario, without train runs has latent values that are normal under
-    each draw (`hibayes.hierarchical.levels`), which all its shown responses update together.
+    each draw (`hibayes.hierarchical.levels`), which all its shown responses update together. How
+    far a new model may be from the known ones is learned by leaving each known organisation out in
+    turn (`hibayes.hierarchical.strangers`).
 
     With few models, scenarios or runs the crossed model takes its place
     (`hibayes.hierarchical.choice.choose`). Metrics without bounds are predicted by the scenario
     mean.
 
-    It fails where a model's profile is like no other's, and understates how far a stranger may be
-    from the crowd. About 25 s for a grid of 57 by 35.
+    It fails where a model's profile is like no other's. About 45 s for a grid of 57 by 35.
 
     Examples
     --------

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from hibayes.hierarchical.cells import Array, Index, from_logit, noise
-from hibayes.hierarchical.kernels import Answers
-from hibayes.hierarchical.levels import known_columns, new_column, new_columns, new_row, update
+from hibayes.hierarchical.kernels import Answers, KernelRow
+from hibayes.hierarchical.levels import known_columns, new_column, new_columns, new_row
 from hibayes.hierarchical.posterior import Posterior
 from hibayes.hierarchical.predictive import cell_pmf, mixture_pmf, scale_of, steps_of
+from hibayes.hierarchical.sites import Site, Updated, binomial_site, item_site, update
+from hibayes.hierarchical.strangers import Stranger, rehearse
 from hibayes.hierarchical.update import item_logits, log_item_likelihood, log_value_likelihood
 
 __all__ = ["Evidence", "Forecast", "Forecaster"]
@@ -24,8 +27,14 @@ CELL_DRAWS = 400
 LEVEL_DRAWS = 100
 """Draws that a new model's or column's distributions are made of, at most."""
 
-_FADE = 100.0  # shown items at which half of a stranger's further spread is gone
 _TAIL = 8.0  # degrees of freedom for new levels, whose spread is less well known
+_PASSES = 2  # of a new model's items, whose logits depend on what is expected of it
+_LENGTH = 0.15  # of the lineage kernel of a new model, whose lineage is estimated
+_DIGITS = 2  # of the number of shown responses that a stranger is rehearsed with
+
+
+Items: TypeAlias = tuple[Array, NDArray[np.bool_], Array]
+"""Of all items of a run: logits, which are shown, which of these are right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +125,7 @@ class Forecaster:
         self.answers = answers if posterior.model == "crossed_factor_items" else None
         self._cells: dict[tuple[int, int, int], tuple[Array, float, Array]] = {}
         self._logits: dict[tuple[int, int], Array] = {}
-        self._strangeness: float | None = None
+        self._strangers: dict[tuple[int, bool], Stranger] = {}
 
     # -- models and columns of the grid ----------------------------------------------------------
 
@@ -151,20 +160,33 @@ class Forecaster:
         if told.k == 0:
             return None
         if not told.n:
-            steps = len(prior) - 1
-            mean = float(prior @ np.arange(steps + 1)) / steps
-            return log_value_likelihood(steps, mean, told.k, told.total, told.squares, told.size)
-        if self.answers is not None and j in self.answers.tables and _is_itemised(told):
-            places = self.answers.items[j]
-            at = np.array([places.get(item, -1) for item in told.items], np.intp)
-            logits = self._item_logits(i, j, expected)
-            usual = float(np.mean(logits))  # of an item that no train run has
-            full = np.where(at >= 0, logits[at], usual)
-            is_shown = np.array([item in told.given for item in told.items])
-            right = np.array([told.given.get(item, 0.0) for item in told.items])
-            return log_item_likelihood(full, is_shown, right)
-        k = min(told.k, told.n)
-        return log_hypergeometric(told.n, min(int(told.total), k), k)
+            return _value_likelihood(told, prior)
+        items = None
+        if self._is_itemised(j, told):
+            items = self._along_run(j, told, self._item_logits(i, j, expected))
+        return _count_likelihood(told, items)
+
+    def _is_itemised(self, j: int | None, told: Evidence) -> bool:
+        """Say whether a run's items are known one by one, with others' answers to them."""
+        return (
+            self.answers is not None
+            and j in self.answers.tables
+            and len(told.items) == told.n
+            and len(told.given) == told.k
+            and set(told.given) <= set(told.items)
+            and all(value in (0.0, 1.0) for value in told.given.values())
+        )
+
+    def _along_run(self, j: int, told: Evidence, logits: Array) -> Items:
+        """Arrange what is known of a run's items in the run's own order."""
+        assert self.answers is not None
+        places = self.answers.items[j]
+        at = np.array([places.get(item, -1) for item in told.items], np.intp)
+        usual = float(np.mean(logits))  # of an item that no train run has
+        full = np.where(at >= 0, logits[at], usual)
+        is_shown = np.array([item in told.given for item in told.items])
+        right = np.array([told.given.get(item, 0.0) for item in told.items])
+        return full, is_shown, right
 
     def _item_logits(self, i: int, j: int, expected: float) -> Array:
         if (i, j) not in self._logits:
@@ -194,7 +216,9 @@ class Forecaster:
             Number of the column's group in the grid.
         shown : sequence of Evidence, length J
         """
-        return self._level(*new_column(self.posterior, rows, group, LEVEL_DRAWS), shown)
+        mean, covariance = new_column(self.posterior, rows, group, LEVEL_DRAWS)
+        after = update(mean, covariance, [_binomial(told) for told in shown])
+        return self._level(after, shown, [None] * len(shown))
 
     def new_row(
         self,
@@ -223,73 +247,116 @@ class Forecaster:
             wanted = [groups[place] for place in strange]
             drawn = new_columns(self.posterior, wanted, LEVEL_DRAWS, rng)
             parameters = parameters.replaced(strange, drawn)
-        kernel_rows = None
+        row: KernelRow | None = None
+        told_of = 0  # items that kernels are estimated from
         if self.answers is not None:
             seen = {
                 j: _along(told.given, self.answers.items[j])
                 for j, told in zip(columns, shown, strict=True)
                 if j is not None and j in self.answers.items
             }
-            kernel_rows = self.posterior.extra["kernels"].row_of(self.answers.tables, seen)
-        prior = new_row(
+            row = self.posterior.extra["kernels"].row_of(self.answers.tables, seen)
+            told_of = sum(int(np.isfinite(values).sum()) for values in seen.values())
+        mean, covariance = new_row(
             self.posterior,
             parameters,
             LEVEL_DRAWS,
             columns=list(columns),
             maker=maker,
-            rows=kernel_rows,
+            row=row,
+            stranger=self._stranger(told_of, maker is not None),
         )
-        mean, covariance = prior
-        if self.answers is not None:
-            told = float(sum(evidence.k for evidence in shown))
-            covariance = covariance * (1.0 + (self._surprise() - 1.0) * _FADE / (_FADE + told))
-        return self._level(mean, covariance, shown)
+        items: list[Items | None] = [None] * len(shown)
+        sites = [_binomial(told) for told in shown]
+        if row is None or not any(map(self._is_itemised, columns, shown)):
+            return self._level(update(mean, covariance, sites), shown, items)
+        after = update(mean, covariance, [None] * len(shown))
+        for _ in range(_PASSES):
+            items = self._row_items(columns, shown, row, after)
+            sites = [item_site(*of) if of else s for of, s in zip(items, sites, strict=True)]
+            after = update(mean, covariance, sites)
+        return self._level(after, shown, items)
 
-    def _surprise(self) -> float:
-        """Say how far the train models are from what is said of a stranger, in its variances.
-
-        The kernel row of a stranger is that of an average member of the crowd, whose mean is too
-        sure of itself. At least 1.
-        """
-        if self._strangeness is None:
-            grid = self.posterior.grid
-            every = np.arange(len(grid.columns))
-            mean, covariance = new_row(
-                self.posterior,
-                known_columns(self.posterior, every, LEVEL_DRAWS),
-                LEVEL_DRAWS,
-                columns=list(range(len(every))),
+    def _stranger(self, shown: int, alone: bool) -> Stranger | None:
+        """Give what is learned of strangers that as much is shown of."""
+        if "factors" not in self.posterior.draws:
+            return None
+        key = int(float(f"{shown:.{_DIGITS}g}")), alone
+        if key not in self._strangers:
+            self._strangers[key] = rehearse(
+                self.posterior, self.answers, key[0], LEVEL_DRAWS, self.seed, alone=alone
             )
-            variance = np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0) + mean.var(axis=0)
-            total = variance + self.posterior.phi * grid.known_noise
-            off = (grid.t - mean.mean(axis=0)) ** 2 / total
-            self._strangeness = max(1.0, float(off[grid.mask].mean()))
-        return self._strangeness
+        return self._strangers[key]
 
-    def _level(self, mean: Array, covariance: Array, shown: Sequence[Evidence]) -> list[Forecast]:
-        k = np.array([float(told.k) for told in shown])
-        total = np.array([told.total for told in shown])
-        after = update(mean, covariance, k, np.clip(total, 0.0, k))
+    def _row_items(
+        self,
+        columns: Sequence[int | None],
+        shown: Sequence[Evidence],
+        row: KernelRow,
+        after: Updated,
+    ) -> list[Items | None]:
+        """Say how hard a new model's shown items are for it, as far as its level is known."""
+        assert self.answers is not None
+        grid = self.posterior.grid
+        centre, unit = scale_of(grid)
+        expected, variance = after.overall()
+        found: list[Items | None] = [None] * len(shown)
+        for place, (j, told) in enumerate(zip(columns, shown, strict=True)):
+            if j is None or not told.k or not self._is_itemised(j, told):
+                continue
+            others = np.flatnonzero(grid.mask[:, j])
+            logits = item_logits(
+                self.answers.tables[j][others],
+                row.lineage[others],
+                (grid.t[others, j] - centre[j]) / unit[j],
+                (expected[place] - centre[j]) / unit[j],
+                spread=float(np.sqrt(variance[place])) / unit[j],
+                length=_LENGTH,
+            )
+            found[place] = self._along_run(j, told, logits)
+        return found
+
+    def _level(
+        self, after: Updated, shown: Sequence[Evidence], items: Sequence[Items | None]
+    ) -> list[Forecast]:
+        """Predict each run by what is shown of the others, and update it by its own."""
         rng = np.random.default_rng([self.seed, 6])
         order = after.sample(rng, min(CELL_DRAWS, self.posterior.size))
+        centres, variances = after.without_own()
         forecasts = []
         for place, told in enumerate(shown):
-            centre = after.mean[:, place]
-            variance = np.maximum(after.covariance[:, place, place], 1e-8)
-            if not told.n:
-                sd = np.sqrt(variance)
-                pmf = mixture_pmf(steps_of(0), centre, sd, after.weights, df=_TAIL)
+            centre, variance = centres[:, place], variances[:, place]
+            sd = np.sqrt(variance + self.posterior.phi * noise(from_logit(centre), told.n))
+            prior = mixture_pmf(steps_of(told.n), centre, sd, after.weights, df=_TAIL)
+            if not told.k:
+                likelihood = None
+            elif told.n:
+                likelihood = _count_likelihood(told, items[place])
             else:
-                drawn = min(told.k, told.n)
-                right, left = min(int(told.total), drawn), told.n - drawn
-                pmf = np.zeros(told.n + 1)
-                pmf[right] = 1.0
-                if left:  # the shown responses are part of the count
-                    sd = np.sqrt(variance + self.posterior.phi * noise(from_logit(centre), left))
-                    rest = mixture_pmf(left, centre, sd, after.weights, df=_TAIL)
-                    pmf[right : right + left + 1] = rest
-            forecasts.append(Forecast(pmf, order[:, place]))
+                likelihood = _value_likelihood(told, prior)
+            forecasts.append(Forecast(_times(prior, likelihood), order[:, place]))
         return forecasts
+
+
+def _binomial(told: Evidence) -> Site | None:
+    if not told.k:
+        return None
+    return binomial_site(float(told.k), float(np.clip(told.total, 0.0, told.k)))
+
+
+def _count_likelihood(told: Evidence, items: Items | None) -> Array:
+    """Give the log likelihood of a count by its shown responses; of their items, where known."""
+    if items is not None:
+        return log_item_likelihood(*items)
+    k = min(told.k, told.n)
+    return log_hypergeometric(told.n, min(int(told.total), k), k)
+
+
+def _value_likelihood(told: Evidence, prior: Array) -> Array:
+    """Give the log likelihood of a value that is no count."""
+    steps = len(prior) - 1
+    mean = float(prior @ np.arange(steps + 1)) / steps
+    return log_value_likelihood(steps, mean, told.k, told.total, told.squares, told.size)
 
 
 def log_hypergeometric(n: int, h: int, k: int) -> Array:
@@ -309,16 +376,6 @@ def log_hypergeometric(n: int, h: int, k: int) -> Array:
     missed = np.where(possible, n - c - (k - h), 0.0)
     log_p = gammaln(c + 1.0) - gammaln(left + 1.0) + gammaln(n - c + 1.0) - gammaln(missed + 1.0)
     return np.where(possible, log_p, -np.inf)
-
-
-def _is_itemised(told: Evidence) -> bool:
-    """Say whether a run's items are known one by one, and all that is shown is right or wrong."""
-    return (
-        len(told.items) == told.n
-        and len(told.given) == told.k
-        and set(told.given) <= set(told.items)
-        and all(value in (0.0, 1.0) for value in told.given.values())
-    )
 
 
 def _along(given: Mapping[str, float], places: Mapping[str, int]) -> NDArray[np.float64]:

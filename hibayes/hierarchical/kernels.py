@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hibayes.hierarchical.cells import Array, Grid, Index
 
-__all__ = ["Answers", "Kernels", "standardised"]
+__all__ = ["Answers", "KernelRow", "Kernels", "standardised", "weigh"]
 
 _SPREAD_FLOOR = 0.02  # of an item's variance: items that all answer alike say little
 _LEAST_EIGENVALUE = 1e-4
@@ -127,6 +128,14 @@ def standardised(table: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     return e, np.where(seen, e - own[:, None], 0.0), seen
 
 
+class KernelRow(NamedTuple):
+    """What a new model has in common with each known one, shape (M,): kernels, and C itself."""
+
+    factors: Array
+    residual: Array
+    lineage: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Kernels:
     r"""Covariances between models, plug-in estimates from their item responses.
@@ -183,9 +192,17 @@ class Kernels:
         )
         return cls(agreement, lineage, factors, np.exp((lineage - 1.0) / _FACTOR_LENGTHS[1]))
 
-    def row_of(
-        self, answers: Mapping[int, Array], shown: Mapping[int, Array]
-    ) -> tuple[Array, Array]:
+    def among(self, models: Index) -> Kernels:
+        """Give the kernels of some of the models, in this order."""
+        square = np.ix_(models, models)
+        return Kernels(
+            self.agreement[square],
+            self.lineage[square],
+            self.factors[square],
+            self.residual[square],
+        )
+
+    def row_of(self, answers: Mapping[int, Array], shown: Mapping[int, Array]) -> KernelRow:
         r"""Estimate the kernel rows of a model that is known by some responses only.
 
         :math:`\hat g` is the mean product of its standardised responses with each known model's,
@@ -202,7 +219,7 @@ class Kernels:
 
         Returns
         -------
-        factors, residual : ndarray, shape (M,)
+        KernelRow
         """
         models = len(self.agreement)
         cross, mine, theirs = np.zeros((2, models)), np.zeros(2), np.zeros((2, models))
@@ -238,7 +255,22 @@ class Kernels:
         g, c = rows
         residual = np.exp((c - 1.0) / _FACTOR_LENGTHS[1])
         factors = _FACTOR_SHARES[0] * np.exp((g - 1.0) / _FACTOR_LENGTHS[0])
-        return np.asarray(factors + _FACTOR_SHARES[1] * residual), np.asarray(residual)
+        return KernelRow(np.asarray(factors + _FACTOR_SHARES[1] * residual), residual, c)
+
+
+def weigh(kernel: Array, row: Array, jitter: float) -> tuple[Array, float]:
+    r"""Give the weights of known models in a new one, and the share of variance that they leave.
+
+    .. math:: a = (K + \epsilon I)^{-1} k, \qquad 1 - k'a
+
+    Examples
+    --------
+    >>> a, left = weigh(np.array([[1.0, 0.5], [0.5, 1.0]]), np.array([0.9, 0.45]), 0.0)
+    >>> a.round(2).tolist(), round(left, 2)
+    ([0.9, 0.0], 0.19)
+    """
+    a = np.linalg.solve(kernel + jitter * np.eye(len(kernel)), row)
+    return np.asarray(a), 1.0 - float(row @ a)
 
 
 def _correlation(gram: Array, shared: Array) -> Array:

@@ -1,33 +1,30 @@
-"""Models and columns that the fit has not seen: a normal per draw, updated by shown responses."""
+"""Models and columns that the fit has not seen: a normal of their latent values per draw."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logsumexp
 
-from hibayes.hierarchical.cells import OFFSET, Array, Index
+from hibayes.hierarchical.cells import Array, Index
 from hibayes.hierarchical.items import FACTOR_JITTER, JITTER
+from hibayes.hierarchical.kernels import KernelRow, weigh
 from hibayes.hierarchical.posterior import Posterior
+from hibayes.hierarchical.strangers import LEAST_SHARE, Stranger
 
 __all__ = [
     "Parameters",
-    "Updated",
     "known_columns",
     "new_column",
     "new_columns",
     "new_row",
     "population",
-    "update",
 ]
 
 _FEW = 3  # columns of a group from which on the group's own mean is used
-_POOL = 5.0  # columns that the covariance of all columns counts as beside a group's
-_LEAST_P = 0.004
-_STEPS, _DAMPING = 12, 0.7
-_JITTER = 1e-8
-_LEAST = (0.08, 0.05)  # of the conditional variances of a new model's factors and profile
+_POOL = 1.0  # columns that the covariance of all columns counts as beside a group's
+_RIDGE = 0.002  # of a covariance that few columns give
+_LEAST_REST = 0.05  # of the conditional variance of what a new model's factors leave
 
 
 @dataclass(frozen=True)
@@ -60,38 +57,6 @@ class Parameters:
         return Parameters(b, v, log_s, log_h)
 
 
-@dataclass(frozen=True)
-class Updated:
-    """Draws of J latent values after the shown responses.
-
-    Attributes
-    ----------
-    mean : ndarray, shape (D, J)
-    covariance : ndarray, shape (D, J, J)
-    weights : ndarray, shape (D,)
-        Of the draws, summing to 1.
-    """
-
-    mean: Array
-    covariance: Array
-    weights: Array
-
-    @property
-    def effective(self) -> float:
-        """The number of draws that the weights are worth."""
-        return float(1.0 / (self.weights**2).sum())
-
-    def sample(self, rng: np.random.Generator, size: int) -> Array:
-        """Draw the J values together, shape (size, J)."""
-        count = self.mean.shape[1]
-        spread = self.covariance + _JITTER * np.eye(count)
-        root = np.linalg.cholesky(spread)
-        which = np.searchsorted(np.cumsum(self.weights), (np.arange(size) + 0.5) / size)
-        which = np.minimum(which, len(self.weights) - 1)
-        z = rng.standard_normal((size, count, 1))
-        return np.asarray(self.mean[which] + (root[which] @ z)[..., 0])
-
-
 def known_columns(posterior: Posterior, columns: Index, most: int) -> Parameters:
     """Take the parameters of columns of the grid from the draws."""
     b = posterior.flat("scenario_effects", most)[:, columns]
@@ -109,7 +74,7 @@ def population(posterior: Posterior, group: int | None, most: int) -> tuple[Arra
     """Give mean and covariance of a new column's (b, V, log s, log h) under each draw.
 
     They are those of the fitted columns: of its group where that has at least 3, the covariance
-    mixed with that of all columns, which counts as 5. The prior of the groups' means would forget
+    mixed with that of all columns, which counts as one. The prior of the groups' means would forget
     that able models score higher everywhere.
 
     Parameters
@@ -143,7 +108,7 @@ def population(posterior: Posterior, group: int | None, most: int) -> tuple[Arra
         count = float(len(mine))
         covariance = (count * own + _POOL * covariance) / (count + _POOL)
     size = values.shape[2]
-    return mean, covariance * (1.0 + 1.0 / count) + 0.02 * np.eye(size)
+    return mean, covariance * (1.0 + 1.0 / count) + _RIDGE * np.eye(size)
 
 
 def new_columns(
@@ -169,7 +134,8 @@ def new_row(
     *,
     columns: list[int | None],
     maker: int | None = None,
-    rows: tuple[Array, Array] | None = None,
+    row: KernelRow | None = None,
+    stranger: Stranger | None = None,
 ) -> tuple[Array, Array]:
     """Give the prior of a new model's latent values in J columns, per draw.
 
@@ -184,8 +150,11 @@ def new_row(
         Places in the grid; None for new columns.
     maker : int or None
         The model's organisation in the grid (crossed model only); None for a new one.
-    rows : (ndarray, ndarray), each of shape (M,), optional
-        The model's kernel rows (`kernels.Kernels.row_of`); of a stranger by default.
+    row : KernelRow, optional
+        The model's own (`kernels.Kernels.row_of`); by default that of a stranger.
+    stranger : Stranger, optional
+        How far new models are from what their kernel rows say (models with factors only); by
+        default as far as these say themselves.
 
     Returns
     -------
@@ -210,12 +179,11 @@ def new_row(
     offset = np.zeros_like(b)
     if parameters.log_h is not None:
         kernels = posterior.extra["kernels"]
-        models = len(kernels.factors)
-        row_u, row_g = rows if rows is not None else kernels.row_of({}, {})
-        a = np.linalg.solve(kernels.factors + FACTOR_JITTER * np.eye(models), row_u)
+        row = row if row is not None else kernels.row_of({}, {})
+        a, left = weigh(kernels.factors, row.factors, FACTOR_JITTER)
         mean_u = np.einsum("m,dmr->dr", a, posterior.flat("factors", most))
-        var_u = np.full(draws, max(1.0 - float(row_u @ a), _LEAST[0]))
-        a = np.linalg.solve(kernels.residual + JITTER * np.eye(models), row_g)
+        var_u = np.full(draws, max(left, LEAST_SHARE))
+        a, left = weigh(kernels.residual, row.residual, JITTER)
         height = np.exp(parameters.log_h)
         known = [j for j, place in enumerate(columns) if place is not None]
         at = np.array([columns[j] for j in known], np.intp)
@@ -224,9 +192,13 @@ def new_row(
             g = posterior.flat("interaction", most)[:, :, at] / omega  # h_j G_ij
             offset[:, known] = np.einsum("m,dmj->dj", a, g)
         stretch = np.exp(2.0 * posterior.flat("model_scale_variance", most))[:, None]
-        rest = rest + max(1.0 - float(row_g @ a), _LEAST[1]) * stretch * height**2
+        rest = rest + max(left, _LEAST_REST) * stretch * height**2
+    spread_u = var_u[:, None, None] * np.eye(rank)
+    if stranger is not None:
+        mean_u = mean_u + stranger.shift
+        spread_u = var_u[:, None, None] * stranger.spread
     mean = b + np.einsum("djr,dr->dj", v, mean_u) + offset
-    covariance = var_u[:, None, None] * (v @ np.swapaxes(v, 1, 2))
+    covariance = v @ spread_u @ np.swapaxes(v, 1, 2)
     index = np.arange(b.shape[1])
     covariance[:, index, index] += rest
     return np.asarray(mean), np.asarray(covariance)
@@ -277,66 +249,6 @@ def new_column(
     index = np.arange(len(rows))
     spread[:, index, index] += rest
     return np.asarray(centre), np.asarray(spread)
-
-
-def update(mean: Array, covariance: Array, k: Array, total: Array) -> Updated:
-    r"""Update normals of latent values by shown responses.
-
-    Under each draw the posterior is approximated by a normal at its mode (12 damped steps of
-    Fisher scoring), where the k shown responses have binomial probability
-
-    .. math:: p(x) = 1.2\, \mathrm{sigmoid}(x) - 0.1 \text{, kept inside } [.004, .996];
-
-    the draws are weighted by the approximation's evidence.
-
-    Parameters
-    ----------
-    mean : ndarray, shape (D, J)
-    covariance : ndarray, shape (D, J, J)
-    k, total : ndarray, shape (J,)
-        Shown responses and the sum of their values in [0, 1]; k = 0 where none are shown.
-
-    Returns
-    -------
-    Updated
-
-    References
-    ----------
-    Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), algorithm 3.1.
-
-    Examples
-    --------
-    >>> after = update(np.zeros((1, 1)), np.ones((1, 1, 1)), np.array([1000.0]), np.array([800.0]))
-    >>> round(after.mean[0, 0].item(), 2), after.effective
-    (1.1, 1.0)
-    """
-    draws, size = mean.shape
-    if not k.any():
-        return Updated(mean, covariance, np.full(draws, 1.0 / draws))
-    x, eye = mean.copy(), np.eye(size)
-    for step in range(_STEPS + 1):
-        p, dp = _success(x)
-        root = np.sqrt(k * dp**2 / (p * (1.0 - p)))  # square root of the information
-        gradient = (total / p - (k - total) / (1.0 - p)) * dp
-        b = root[:, :, None] * covariance * root[:, None, :] + eye
-        right = root**2 * (x - mean) + gradient
-        pushed = root * (covariance @ right[..., None])[..., 0]
-        a = right - root * np.linalg.solve(b, pushed[..., None])[..., 0]
-        if step < _STEPS:
-            x = x + _DAMPING * (mean + (covariance @ a[..., None])[..., 0] - x)
-    left = root[:, :, None] * covariance
-    after = covariance - np.swapaxes(left, 1, 2) @ np.linalg.solve(b, left)
-    log_likelihood = (total * np.log(p) + (k - total) * np.log1p(-p)).sum(axis=1)
-    evidence = log_likelihood - 0.5 * ((x - mean) * a).sum(axis=1)
-    evidence -= 0.5 * np.linalg.slogdet(b)[1]
-    return Updated(x, after, np.exp(evidence - logsumexp(evidence)))
-
-
-def _success(x: Array) -> tuple[Array, Array]:
-    """Success probability at a latent value, and its derivative."""
-    s = expit(x)
-    p = np.clip((1.0 + 2.0 * OFFSET) * s - OFFSET, _LEAST_P, 1.0 - _LEAST_P)
-    return np.asarray(p), np.asarray((1.0 + 2.0 * OFFSET) * s * (1.0 - s))
 
 
 def _moments(values: Array) -> tuple[Array, Array]:

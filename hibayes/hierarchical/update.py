@@ -8,18 +8,30 @@ from scipy.special import expit, logit
 
 from hibayes.hierarchical.cells import Array
 
-__all__ = ["item_logits", "log_item_likelihood", "log_value_likelihood"]
+__all__ = ["SHIFTS", "item_logits", "log_item_likelihood", "log_value_likelihood"]
 
-_LINEAGE = 0.1  # length of the lineage kernel in the weights of models
+LINEAGE = 0.1
+"""Length of the lineage kernel in the weights of models."""
+
 _NEAR = 0.5  # how near in level a model must be, in spreads of its column
 _PRIOR = 0.3  # weight of the item's overall mean
-_SHIFTS = np.linspace(-9.0, 9.0, 73)
+
+SHIFTS = np.linspace(-9.0, 9.0, 73)
+"""Of all items' logits, at which likelihoods are evaluated."""
 
 
-def item_logits(table: Array, lineage: Array, level: Array, expected: float) -> Array:
+def item_logits(
+    table: Array,
+    lineage: Array,
+    level: Array,
+    expected: float,
+    *,
+    spread: float = 0.0,
+    length: float = LINEAGE,
+) -> Array:
     r"""Predict a model's responses from those of similar models of similar level.
 
-    .. math:: w_{i'} = e^{(C_{ii'} - 1)/.1}\, e^{-(z_{i'} - \hat z)^2 / (2 \cdot .5^2)} + 10^{-6},
+    .. math:: w_{i'} = e^{(C_{ii'} - 1)/l}\, e^{-(z_{i'} - \hat z)^2 / (2 (.5^2 + s^2))} + 10^{-6},
               \qquad p_n = \frac{\sum w x + .3\, p^0_n}{\sum w + .3}
 
     with the weights over their largest and :math:`p^0_n = (\sum x + 1)/(\mathrm{count} + 2)`.
@@ -34,6 +46,10 @@ def item_logits(table: Array, lineage: Array, level: Array, expected: float) -> 
         Their values z, in spreads of the column from its mean.
     expected : float
         The model's own, as predicted.
+    spread : float
+        s, the standard deviation of what is predicted; 0 where the model is known well.
+    length : float
+        l, .1 where the lineage is known well.
 
     Returns
     -------
@@ -50,7 +66,8 @@ def item_logits(table: Array, lineage: Array, level: Array, expected: float) -> 
     >>> item_logits(x, np.array([0.9, 0.9, 0.1]), np.zeros(3), 0.0).round(1).tolist()
     [2.9, -2.9]
     """
-    weight = np.exp((lineage - 1.0) / _LINEAGE - 0.5 * ((level - expected) / _NEAR) ** 2) + 1e-6
+    apart = (level - expected) ** 2 / (_NEAR**2 + spread**2)
+    weight = np.exp((lineage - 1.0) / length - 0.5 * apart) + 1e-6
     weight = weight / weight.max()
     seen = np.isfinite(table)
     x = np.where(seen, table, 0.0)
@@ -101,7 +118,7 @@ def log_item_likelihood(logits: Array, shown: NDArray[np.bool_], right: Array) -
     (50, True)
     """
     n, h, k = len(logits), float(right.sum()), int(shown.sum())
-    p = expit(logits + _SHIFTS[:, None])  # [73, n]
+    p = expit(logits + SHIFTS[:, None])  # [73, n]
     inside = np.clip(p, 1e-12, 1.0 - 1e-12)
     each = right * np.log(inside) + (1.0 - right) * np.log1p(-inside)
     spread = p * (1.0 - p)

@@ -53,8 +53,7 @@ BY_HAND = (
     "logit; the jitter 1e-4 of the residual kernel; the least variance 1e-6 of a cell.",
     "For models and scenarios without train runs: what a kernel row is shrunk by (60 and 120 "
     "items), the least conditional variances (.08 and .05), Student's t with 8 degrees of freedom, "
-    "100 items at which half of a stranger's further spread is gone, 5 columns as the weight of "
-    "all scenarios beside a group's own.",
+    "one column as the weight of all scenarios beside a group's own; see new-levels.md.",
     "The numbers of sweeps. They were lengthened twice after runs on seeds 100 and 101, whose "
     "scores hardly changed, for folds of HibayesFactor in which 93.5 and then 98.5 % of the "
     "targets had converged.",

@@ -39,10 +39,10 @@ def test_a_row_is_estimated_from_shown_items(planted_items):
     tables = planted_items(held=0.0).tables
     kernels = Kernels.of(tables, 12)
     shown = {j: np.where(np.arange(80) < 40, x[5], np.nan) for j, x in tables.items()}
-    factors, residual = kernels.row_of(tables, shown)
+    factors, residual, _ = kernels.row_of(tables, shown)
     assert factors.argmax() == 5
     assert residual.argmax() == 5
-    crowd, _ = kernels.row_of(tables, {})
+    crowd = kernels.row_of(tables, {}).factors
     assert np.ptp(crowd) < np.ptp(factors)
 
 

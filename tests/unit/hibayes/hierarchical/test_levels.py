@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
-from scipy.stats import binom, norm
 
 from hibayes.hierarchical.crossed import fit_crossed
 from hibayes.hierarchical.factor import fit_factor
@@ -11,7 +9,7 @@ from hibayes.hierarchical.forecast import Evidence, Forecaster
 from hibayes.hierarchical.gibbs import Schedule
 from hibayes.hierarchical.items import fit_items
 from hibayes.hierarchical.kernels import Answers, Kernels
-from hibayes.hierarchical.levels import known_columns, new_row, population, update
+from hibayes.hierarchical.levels import known_columns, new_row, population
 
 SHORT = Schedule(chains=2, warmup=100, draws=60, thin=2)
 
@@ -26,42 +24,6 @@ def mean_and_sd(forecast):
     at = np.arange(len(forecast.pmf)) / (len(forecast.pmf) - 1)
     mean = forecast.pmf @ at
     return mean, np.sqrt(forecast.pmf @ at**2 - mean**2)
-
-
-def test_one_value_updated_agrees_with_quadrature():
-    k, total = 30.0, 21.0
-    found = update(np.array([[0.2]]), np.array([[[0.5]]]), np.array([k]), np.array([total]))
-    x = np.linspace(-4, 5, 20001)
-    p = np.clip(1.2 * expit(x) - 0.1, 0.004, 0.996)
-    density = norm.pdf(x, 0.2, np.sqrt(0.5)) * binom.pmf(total, k, p)
-    density /= density.sum()
-    mean = density @ x
-    assert found.mean[0, 0] == pytest.approx(mean, abs=0.03)
-    assert found.covariance[0, 0, 0] == pytest.approx(density @ (x - mean) ** 2, rel=0.1)
-
-
-def test_draws_are_weighted_by_how_well_they_said_what_is_shown():
-    mean, covariance = np.array([[-1.0], [1.0]]), np.full((2, 1, 1), 0.1)
-    found = update(mean, covariance, np.array([50.0]), np.array([37.0]))
-    p = []
-    for m in mean[:, 0]:
-        x = norm(m, np.sqrt(0.1)).ppf((np.arange(4000) + 0.5) / 4000)
-        p.append(binom.pmf(37, 50, np.clip(1.2 * expit(x) - 0.1, 0.004, 0.996)).mean())
-    assert found.weights == pytest.approx(np.array(p) / np.sum(p), abs=0.02)
-    assert 1 <= found.effective <= 2
-
-
-def test_nothing_shown_changes_nothing():
-    mean, covariance = np.zeros((3, 2)), np.tile(np.eye(2), (3, 1, 1))
-    found = update(mean, covariance, np.zeros(2), np.zeros(2))
-    assert np.array_equal(found.mean, mean)
-    assert found.effective == pytest.approx(3)
-
-
-def test_what_is_shown_of_one_column_tells_of_the_others():
-    mean, covariance = np.zeros((1, 2)), np.array([[[1.0, 0.9], [0.9, 1.0]]])
-    found = update(mean, covariance, np.array([100.0, 0.0]), np.array([80.0, 0.0]))
-    assert found.mean[0, 1] == pytest.approx(0.9 * found.mean[0, 0], rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["crossed", "factor", "items"])
@@ -121,10 +83,10 @@ def test_a_stranger_is_less_sure_than_a_relative(planted_items):
     shown = {j: np.where(np.arange(80) < 30, made.tables[j][2], np.nan) for j in range(12)}
     parameters = known_columns(posterior, np.arange(12), 50)
     twin = kernels.row_of(answers.tables, shown)
-    assert twin[0].argmax() == 2
+    assert twin.factors.argmax() == 2
     spread = {}
-    for name, rows in (("twin", twin), ("stranger", None)):
-        _, covariance = new_row(posterior, parameters, 50, columns=list(range(12)), rows=rows)
+    for name, row in (("twin", twin), ("stranger", None)):
+        _, covariance = new_row(posterior, parameters, 50, columns=list(range(12)), row=row)
         spread[name] = np.trace(covariance.mean(axis=0))
     assert spread["twin"] < spread["stranger"]
 
