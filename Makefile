@@ -14,7 +14,7 @@ help:
 	@echo "make check        format, lint, types, import contracts, examples of the docs"
 	@echo "make slow         tests that take minutes"
 	@echo "make bench        timings, as ratios within one run"
-	@echo "make science      measure the predictors on the arena; writes docs/results.md, docs/compare.md"
+	@echo "make science      measure the predictors; writes docs/results.md, docs/tasks.md, docs/compare.md"
 	@echo "make conformance  compare with the original implementations, in their own environments"
 
 setup: $(VENV)/.ready
@@ -59,7 +59,7 @@ demo: setup
 	@$(BIN)/leaderboard build demo-results --out demo-site
 
 test: setup-dev
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not science"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not science" --ignore=tests/docs
 
 check: setup-dev
 	@$(BIN)/ruff format --check -q .
@@ -84,6 +84,7 @@ bench: setup-bayes
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
+	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md
 	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
 
 # HELM without its dependencies: its data classes and schemas need only these.

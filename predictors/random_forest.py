@@ -9,6 +9,7 @@ import numpy as np
 
 from predictors.cell_priors import cell_priors
 from predictors.counts import Array
+from predictors.gaps import centred, other_columns
 from predictors.grid import Cells, Matrix
 from predictors.moments import TrainMoments, column_sd
 from predictors.prior_predictor import PriorPredictor
@@ -27,10 +28,10 @@ class RandomForest(PriorPredictor):
     .. math:: z_{ij} \sim N\big(f_j(z_{i,-j}), s_j^2\big)
 
     where :math:`f_j` is the mean of the trees and :math:`s_j` the rms of the out-of-bag errors of
-    the column, drawn towards that of all columns with the weight of two errors. A missing value
-    of another column c is filled by :math:`\bar z_c` plus the model's effect :math:`a_i = \sum
-    (z_{ic} - \bar z_c) / (n_i + 1)` over its :math:`n_i` train columns but j. The pmf is updated
-    by the hypergeometric probability of the shown successes.
+    the column, drawn towards that of all columns with the weight of two errors. The trees are
+    told the deviations from the columns' means; a missing one is filled by the model's effect in
+    its train columns but j (`predictors.gaps.other_columns`). The pmf is updated by the
+    hypergeometric probability of the shown successes.
 
     Parameters
     ----------
@@ -100,14 +101,14 @@ class _Forests:
         matrix = Matrix.of(runs)
         z = matrix.z
         there = np.isfinite(z)
-        deviation, centre = _centred(z)
+        deviation, centre = centred(z)
         # models by their other runs, and the sd of the column for those that have none
         has_other = there.sum(axis=1)[:, None] - there > 0  # [M, S]
         spread = np.sqrt((deviation**2).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
         mean, errors = np.tile(centre, (len(z) + 1, 1)), np.full(z.shape, np.nan)
         grown = (there.sum(axis=0) >= 2) & (has_other & there).any(axis=0)
         for j in np.flatnonzero(grown).tolist():
-            by_tree, outside = _grow(_features(z, deviation, centre, j), z[:, j], trees, seed)
+            by_tree, outside = _grow(other_columns(z, deviation, j), z[:, j], trees, seed)
             mean[:-1, j] = np.where(has_other[:, j], by_tree.mean(axis=0), centre[j])
             count = outside.sum(axis=0)
             out_of_bag = (by_tree * outside).sum(axis=0) / np.maximum(count, 1)
@@ -118,22 +119,6 @@ class _Forests:
 
     def priors(self, targets: Cells) -> list[Prior | None]:
         return cell_priors(self.moments, self.matrix, self.mean, self.sd, targets)
-
-
-def _centred(z: Array) -> tuple[Array, Array]:
-    """Give z less the mean of its column, 0 where missing, and these means."""
-    there = np.isfinite(z)
-    centre = np.where(there, z, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    return np.where(there, z - centre, 0.0), centre
-
-
-def _features(z: Array, deviation: Array, centre: Array, j: int) -> Array:
-    """Give the columns but j, filled by the effects of columns and of models in these columns."""
-    there = np.isfinite(z)
-    columns = np.arange(z.shape[1]) != j
-    effect = deviation[:, columns].sum(axis=1) / (there[:, columns].sum(axis=1) + 1)
-    filled: Array = np.where(there, z, centre + effect[:, None])[:, columns]
-    return filled
 
 
 def _grow(features: Array, z: Array, trees: int, seed: int) -> tuple[Array, Array]:

@@ -18,19 +18,23 @@ from pathlib import Path
 import pandas as pd
 
 import harness
+from harness.spec import expand
 from suites.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 KS = (0, 1, 2, 5, 10, 20, 50, 100)
 
-# predictor, k, column of the ranking, what is expected, how far it may be off
+# predictor, k, column of the ranking, what is expected, how far it may be off. The expectations are
+# of other implementations and other splits of this grid; that of kernel-ridge is for gaps filled by
+# the models' effects: with gaps at the column's mean, as kernel ridges are usually written, it was
+# 3.14 at k = 0 and 2.8 at k = 10.
 EXPECTED = (
     ("sample-mean", 10, "absolute_error", 10.25, 0.25),
     ("beta-binomial", 10, "absolute_error", 6.87, 0.25),
     ("beta-binomial", 10, "crps", 4.85, 0.15),
     ("beta-binomial", 10, "coverage_90", 0.905, 0.025),
     ("additive-logit", 10, "crps", 4.17, 0.2),
-    ("kernel-ridge", 10, "crps", 2.8, 0.15),
+    ("kernel-ridge", 0, "crps", 3.03, 0.1),
     ("scenario-mean", 0, "crps", 8.3, 0.3),
 )
 
@@ -53,7 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         results = harness.evaluate(
             str(table),
-            [name for name in _names() if name != "perturbation"],
+            expand("quick"),
             k=KS,
             folds=10,
             seeds=seeds,
@@ -72,7 +76,8 @@ def main() -> int:
 
 def page(ranking: pd.DataFrame, loo: list[str], seeds: list[int], source: str) -> str:
     """Write the page as Markdown."""
-    order = ranking[ranking["k"] == 10].sort_values("crps")["predictor"].tolist()
+    at_ten = ranking[(ranking["k"] == 10) & ranking["crps"].notna()]
+    order = at_ten.sort_values("crps")["predictor"].tolist()
     found = [(row, *_held(ranking, *row)) for row in EXPECTED]
     return "\n".join(
         [
@@ -84,7 +89,8 @@ def page(ranking: pd.DataFrame, loo: list[str], seeds: list[int], source: str) -
             "scenarios, 1,995 runs, item by item), 10 folds, mean of the split seeds "
             f"{', '.join(map(str, seeds))}; seeds are averaged within a run first. Intervals are "
             "95 %, clustered by organisation and scenario. No predictor was tuned on these "
-            "figures here; kernel-ridge's ridge of 10 was chosen by its recipe on this grid.",
+            "figures here; kernel-ridge's ridge of 10 was chosen by its recipe on this grid, with "
+            "gaps at the columns' means.",
             "",
             "## CRPS in percentage points by number of shown responses",
             "",
@@ -134,12 +140,6 @@ def _loo(results: harness.Results) -> list[str]:
         "|---|---|---|",
         *(f"| {name} | {value:.3f} | {-held[name]:.3f} |" for name, value in loo.items()),
     ]
-
-
-def _names() -> list[str]:
-    from harness.spec import expand
-
-    return expand("quick")
 
 
 def _row(ranking: pd.DataFrame, name: str, k: int) -> pd.Series:

@@ -7,12 +7,13 @@ import pytest
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from predictors import low_rank
 from predictors.counts import squash, unsquash
+from predictors.gaps import centred, other_columns
 from predictors.grid import read_runs, read_targets
 from predictors.low_rank import LowRank, _Factors
 from predictors.model_mean import ModelMean
 from predictors.moments import MIN_SD, column_sd
 from predictors.nearest_model import NearestModel, _Neighbours
-from predictors.random_forest import RandomForest, _centred, _features, _Forests, _grow
+from predictors.random_forest import RandomForest, _Forests, _grow
 from predictors.scenario_mean import ScenarioMean
 from suites.errors import UsageError
 
@@ -291,24 +292,6 @@ def test_low_rank_takes_unknown_models_and_scenarios_for_ones_at_random(grid):
 # ---------- random-forest
 
 
-def test_missing_values_are_filled_by_the_effects_of_column_and_model():
-    z = np.array([[1.0, np.nan, 9.0], [2.0, 4.0, np.nan], [np.nan, np.nan, 5.0], [3.0, 6.0, 7.0]])
-    deviation, centre = _centred(z)
-    assert centre.tolist() == [2.0, 5.0, 7.0]
-    # in the columns but the last, model 0 is 1 below in the one that it has
-    expected = [[1.0, 5 - 1 / 2], [2.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
-    assert _features(z, deviation, centre, 2).tolist() == expected
-
-
-def test_what_fills_a_gap_does_not_know_the_column_that_is_predicted(grid):
-    z = squash(wide(grid(7, 5)))
-    moved = z.copy()
-    moved[:, 3] += 1.0 + np.arange(7)
-    for j in range(5):
-        before, after = (_features(m, *_centred(m), j) for m in (z, moved))
-        assert np.array_equal(before, after) == (j == 3)
-
-
 def test_a_tree_does_not_know_the_models_outside_its_sample():
     rng = np.random.default_rng(0)
     features, z = rng.normal(size=(12, 4)), rng.normal(size=12)
@@ -327,11 +310,11 @@ def test_a_tree_does_not_know_the_models_outside_its_sample():
 def test_a_forest_is_the_mean_of_its_trees_with_the_out_of_bag_error(grid):
     made = grid(7, 5)
     z = squash(wide(made))
-    deviation, centre = _centred(z)
+    deviation, _ = centred(z)
     learned = _Forests.of(read_runs(made.train()), 15, 4)
     mean, errors = np.empty(z.shape), np.full(z.shape, np.nan)
     for j in range(5):
-        by_tree, outside = _grow(_features(z, deviation, centre, j), z[:, j], 15, 4)
+        by_tree, outside = _grow(other_columns(z, deviation, j), z[:, j], 15, 4)
         mean[:, j] = by_tree.mean(axis=0)
         for i in np.flatnonzero(outside.any(axis=0)):
             errors[i, j] = z[i, j] - by_tree[outside[:, i] == 1, i].mean()
