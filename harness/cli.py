@@ -61,8 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"harness: {err}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("harness: interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as err:
+        notes = getattr(err, "__notes__", ())
+        print(" ".join(["harness: interrupted.", *notes]), file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

@@ -16,6 +16,7 @@ from typing import Any
 from harness.description import describe, needs_of, why_not
 from harness.design import LEAKS, Design
 from harness.held_out import HeldOut
+from harness.journal import Journal
 from harness.local import Local
 from harness.output_folder import output_folder
 from harness.pool import Pool
@@ -125,7 +126,7 @@ def evaluate(
     report = progress or (lambda what, done, total: None)
     must_pass = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
 
-    with output_folder(out, overwrite) as output:
+    with output_folder(out, overwrite, kept="units") as output:
         folder = output.folder
         work = folder / "work"
         work.mkdir()
@@ -140,14 +141,25 @@ def evaluate(
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))
-            units = _units(record, recipe, held, all_folds, ks, described, timeout, must_pass)
+            journal = Journal(folder / "units", record.fingerprint(must_pass))
+            todo = record.resume(journal)
+            units = _units(todo, recipe, held, ks, described, timeout, must_pass)
             threads = jobs if isolation == "process" else 1
-            for unit, result in _carry_out(units, workers, threads, report, record.count):
-                record.add(unit, result, folder)
+            try:
+                for unit, result in _carry_out(units, workers, threads, report, record.count):
+                    record.add(unit.spec, unit.view.fold, result, journal)
+            except BaseException as err:
+                if done := record.done:
+                    err.add_note(
+                        f"{done} of {record.count} predictor × fold are done and kept: the same "
+                        "command goes on from there."
+                    )
+                raise
         for name in sorted({*must_pass} - {"any", *record.checks_made()}):
             suite.notes.append(f"no predictor has a check {name!r}: nothing could fail on it.")
-        record.write(folder)
+        record.write(folder, journal)
         shutil.rmtree(work)
+        shutil.rmtree(folder / "units")
         output.put()
     return Results(output.final, output.keep)
 
@@ -219,19 +231,18 @@ def _require_same(expected: Mapping[str, str], found: Mapping[str, str]) -> None
 
 
 def _units(
-    record: Record,
+    todo: Sequence[tuple[Fold, Sequence[Spec]]],
     task: Task,
     held: HeldOut,
-    folds: Sequence[Fold],
     ks: Sequence[int],
     described: dict[str, dict[str, Any]],
     timeout: float | None,
     fail_on: Sequence[str],
 ) -> Iterator[Unit]:
     """Make the units, fold by fold: a fold's folder is written when its first unit is due."""
-    for fold in folds:
+    for fold, specs in todo:
         view = held.write_fold(fold, task)
-        for spec in record.applying():
+        for spec in specs:
             description = described[spec.name]
             frames = held.has_frames and "frames" in needs_of(description)
             yield Unit(spec, description, view, ks, timeout, frames, fail_on)

@@ -77,6 +77,8 @@ def explain(task: Task, held: HeldOut, folds: Sequence[Fold], leaks: str) -> dic
 
 
 def _why_left_out(task: Task) -> str:
+    if task.targets == "perturbed":
+        return "they are the worst of several perturbations, which tells of what is held out"
     if task.drop:
         return f"they share the {' and '.join(task.drop)} of what is held out"
     return "their release or date is not known"

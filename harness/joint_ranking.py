@@ -85,9 +85,7 @@ def later_table(results: object, name: str) -> pd.DataFrame:
     return table if isinstance(table, pd.DataFrame) else pd.DataFrame()
 
 
-def joint_summary(
-    results: JointResults, *, k: int | Iterable[int] | None = None
-) -> pd.DataFrame:
+def joint_summary(results: JointResults, *, k: int | Iterable[int] | None = None) -> pd.DataFrame:
     r"""Average each predictor's scores of several targets together, with clustered intervals.
 
     A group is a model (`energy_score`) or a scenario (`pairwise_brier`, `kendall_tau`). What is

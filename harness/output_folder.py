@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.lock import LOCK, locked
 from harness.vector_results import is_vector
 from suites.errors import UsageError
 
@@ -48,6 +49,7 @@ class Output:
         self.final.parent.mkdir(parents=True, exist_ok=True)
         if self.final == self.folder:
             return
+        (self.folder / LOCK).unlink(missing_ok=True)
         old = self.folder.with_name(f"{self.folder.name}-replaced")
         if self.final.exists():
             self.final.rename(old)
@@ -67,6 +69,7 @@ def output_folder(
     overwrite: bool,
     what: str = "results",
     is_one: Callable[[Path], bool] = is_results,
+    kept: str | None = None,
 ) -> Iterator[Output]:
     """Give a folder to write in; unless it is put in its place, it is removed at the end.
 
@@ -80,6 +83,9 @@ def output_folder(
         What such folders hold, for messages.
     is_one : callable
         Whether a folder is such a one: nothing else is ever replaced.
+    kept : str, optional
+        The name of a folder in it that stays when it is not put in its place, and is there again
+        the next time. Only one process at a time can then write what goes to ``out``.
 
     Raises
     ------
@@ -104,12 +110,45 @@ def output_folder(
                 f"{final} holds {shown} already: name another folder, or pass --overwrite."
             )
     final.absolute().parent.mkdir(parents=True, exist_ok=True)
+    if kept is not None:
+        with _again(final, kept) as folder:
+            yield Output(folder, final)
+        return
     folder = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.absolute().parent))
-    mask = os.umask(0)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)  # as mkdir would have made it
+    _as_mkdir(folder)
     try:
         yield Output(folder, final)
     finally:
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _again(final: Path, kept: str) -> Iterator[Path]:
+    """Give the same folder each time, with nothing in it but what is kept."""
+    folder = final.absolute().parent / f".{final.name}.partial"
+    folder.mkdir(exist_ok=True)
+    with locked(folder, final):
+        _clear(folder, kept)
+        try:
+            yield folder
+        finally:
+            if folder.exists():
+                there = folder / kept
+                if there.is_dir() and any(path.is_dir() for path in there.iterdir()):
+                    _clear(folder, kept)
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path, kept: str) -> None:
+    for path in folder.iterdir():
+        if path.name not in (kept, LOCK):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _as_mkdir(folder: Path) -> None:
+    """Let a folder be seen by whom `mkdir` would have let see it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)

@@ -12,6 +12,7 @@ import platform
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,15 @@ import numpy as np
 from harness.beyond_targets import calibration_table, groups_table
 from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
+from harness.journal import Journal, fingerprint
 from harness.leaks import facts
 from harness.penalties import penalties
 from harness.results import KEY
-from harness.shards import read_table, write_table
+from harness.shards import read_table
 from harness.spec import Spec
 from harness.split import Fold
 from harness.task import Task
-from harness.unit import Unit, UnitResult
+from harness.unit import UnitResult
 from suites.suite import Suite
 
 if TYPE_CHECKING:
@@ -90,7 +92,6 @@ class Record:
         self.command = command
         self._described: dict[str, tuple[dict[str, Any], str | None]] = {}
         self._results: dict[tuple[str, int, int], UnitResult] = {}
-        self._parts: dict[tuple[str, int, int, int], Path] = {}
 
     def describe(self, spec: Spec, description: dict[str, Any], why_not: str | None) -> None:
         """Note what a class declares, and why it does not apply (None when it does)."""
@@ -105,17 +106,50 @@ class Record:
         """How many units there are."""
         return len(self.applying()) * len(self.folds)
 
-    def add(self, unit: Unit, result: UnitResult, folder: Path) -> None:
-        """Note a unit's result; its predictions go to a file at once."""
-        fold = unit.view.fold
-        parts = folder / "work" / "parts"
-        parts.mkdir(exist_ok=True)
-        for k, table in result.predictions.items():
-            path = parts / f"{unit.name}-{k}.arrow"
-            write_table(path, table)
-            self._parts[(unit.spec.name, fold.seed, fold.fold, k)] = path
-        result.predictions.clear()
-        self._results[(unit.spec.name, fold.seed, fold.fold)] = result
+    @property
+    def done(self) -> int:
+        """How many of them are done."""
+        return len(self._results)
+
+    def fingerprint(self, fail_on: Sequence[str]) -> str:
+        """Hash what decides what a unit finds, but for the code of its predictor."""
+        parts: dict[str, Any] = {
+            "task": asdict(self.task),
+            "k": self.ks,
+            "sha256": self.held.hashes(self.folds),
+            "isolation": self.isolation,
+            "fail_on": sorted(fail_on),
+            "scorer": SCORER_VERSION,
+            "libraries": {name: _version(name) for name in LIBRARIES},
+            "python": platform.python_version(),
+        }
+        if any(spec.instance is not None for spec in self.specs):
+            parts["objects"] = os.urandom(16).hex()  # what they are made of cannot be told
+        return fingerprint(parts)
+
+    def resume(self, journal: Journal) -> list[tuple[Fold, list[Spec]]]:
+        """Take over what is done already; give the rest, by fold."""
+        todo = []
+        for fold in self.folds:
+            left = []
+            for spec in self.applying():
+                result = journal.get(spec, fold, self._code(spec))
+                if result is None:
+                    left.append(spec)
+                else:
+                    self._results[(spec.name, fold.seed, fold.fold)] = result
+            if left:
+                todo.append((fold, left))
+        return todo
+
+    def add(self, spec: Spec, fold: Fold, result: UnitResult, journal: Journal) -> None:
+        """Note a unit's result, on disk at once."""
+        journal.put(spec, fold, self._code(spec), result)
+        self._results[(spec.name, fold.seed, fold.fold)] = result
+
+    def _code(self, spec: Spec) -> str | None:
+        code = self._described[spec.name][0].get("code_hash")
+        return None if code is None else str(code)
 
     def checks_made(self) -> set[str]:
         """Give the names of the checks that some predictor made of its fit."""
@@ -124,13 +158,13 @@ class Record:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def write(self, folder: Path) -> None:
-        """Write all files of the results folder."""
+    def write(self, folder: Path, journal: Journal) -> None:
+        """Write all files of the results folder; predictions are taken from the journal."""
         import pyarrow as pa
 
         self._parquet(folder, "targets", pa.Table.from_pandas(self.held.targets()))
         self._parquet(folder, "split", self._split())
-        self._write_predictions(folder / "predictions.parquet")
+        self._write_predictions(folder / "predictions.parquet", journal)
         status, scores = self._status_and_scores()
         self._parquet(folder, "scores", scores)
         self._parquet(folder, "status", status)
@@ -178,7 +212,7 @@ class Record:
             }
         )
 
-    def _write_predictions(self, path: Path) -> None:
+    def _write_predictions(self, path: Path, journal: Journal) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -200,7 +234,7 @@ class Record:
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for spec, fold, _ in self._units():
                 for k in self.ks:
-                    part = self._parts.get((spec.name, fold.seed, fold.fold, k))
+                    part = journal.predictions(spec, fold, k)
                     if part is None:
                         continue
                     table = read_table(part)

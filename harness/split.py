@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.leaks import Relations
+from harness.plain import plain
 from harness.task import Task, TaskNotApplicable
 from suites.errors import UsageError
 
@@ -103,9 +105,10 @@ def make_folds(
     if task.choose == "latest":
         later, earlier = _latest(runs, task)
         return [Fold(seed, 0, later, ~(later | earlier))]
-    may = np.ones(len(runs), bool)
+    may, never = np.ones(len(runs), bool), np.zeros(len(runs), bool)
     if task.targets == "perturbed":
-        may = runs["perturbation"].notna().to_numpy(bool)
+        kinds = np.array([_computed_on(text) for text in runs["perturbation"]], object)
+        may, never = kinds == "perturbed", kinds == "worst"
         if not may.any():
             raise TaskNotApplicable(
                 f"the task {task.name} needs perturbed runs, and there are none."
@@ -116,7 +119,8 @@ def make_folds(
     for group in sorted({key for key, wanted in zip(within, may, strict=True) if wanted}):
         own = may & np.array([key == group for key in within])
         for test in _divided(keys, own, folds, seed):
-            out.append(Fold(seed, len(out), test, _dropped(named, task, test, within)))
+            dropped = never | _dropped(named, task, test, within)
+            out.append(Fold(seed, len(out), test, dropped if dropped.any() else None))
     return out
 
 
@@ -134,12 +138,23 @@ def _divided(
         yield of_row == fold
 
 
+def _computed_on(perturbation: Any) -> str | None:
+    """Give what a number of perturbed instances is of; None where nothing is perturbed.
+
+    Beside the value of the ``perturbed`` instances HELM states that of the ``original`` ones, and
+    the ``worst`` of both, which is no run's value and tells of all of them.
+    """
+    if plain(perturbation) is None:
+        return None
+    return str(json.loads(str(perturbation)).get("computed_on") or "perturbed")
+
+
 def _dropped(
     runs: pd.DataFrame, task: Task, test: NDArray[np.bool_], within: Sequence[tuple[str, ...]]
-) -> NDArray[np.bool_] | None:
-    """Say which rows share with a held-out one what the task drops; None where it drops nothing."""
+) -> NDArray[np.bool_]:
+    """Say which rows share with a held-out one what the task drops."""
     if not task.drop:
-        return None
+        return np.zeros(len(runs), bool)
     keys = _values(runs, task.drop)
     held = {key for key, out in zip(keys, test, strict=True) if out}
     spared = {key for key, out in zip(within, test, strict=True) if out} if task.within else set()

@@ -45,7 +45,8 @@ class Task:
     predicts : str
         ``run``: the value of a run; ``instance``: the value of a response.
     targets : str
-        Which runs may be held out: ``all``, or only ``perturbed`` ones.
+        Which runs may be held out: ``all``, or only ``perturbed`` ones (then HELM's worst of
+        several perturbations is never known: it tells of what is held out).
     hold_out : tuple of str
         Columns of the runs: runs that agree in all of them are held out together, whatever their
         metric, condition, perturbation, suite or date, unless these are named. Models and

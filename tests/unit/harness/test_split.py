@@ -153,6 +153,21 @@ def test_there_are_no_more_folds_than_units():
     assert len(make_folds(grid(2, 2), HELDOUT, folds=10, seed=0)) == 4
 
 
+def test_the_worst_of_perturbations_is_neither_asked_for_nor_known():
+    kinds = ("perturbed", "original", "worst")
+    of = [f'{{"computed_on":"{kind}","name":"typos"}}' for kind in kinds]
+    frame = grid(3, 2).drop_duplicates()
+    runs = pd.concat([frame.assign(perturbation=text) for text in [None, *of, '{"name":"lower"}']])
+    runs = runs.reset_index(drop=True)
+    folds = make_folds(runs, load_task("perturbed-run"), folds=3, seed=0)
+    held = np.sum([fold.test for fold in folds], axis=0)
+    asked = runs["perturbation"].isin([of[0], '{"name":"lower"}'])
+    assert held.tolist() == asked.astype(int).tolist()
+    for fold in folds:
+        assert not fold.train[runs["perturbation"] == of[2]].any()
+        assert fold.train[runs["perturbation"].isna() | (runs["perturbation"] == of[1])].all()
+
+
 def test_names_that_hold_each_other_are_different_units():
     runs = pd.DataFrame({"model": ["a", "a,b"], "scenario": ["b,c", "c"], "run": ["1", "2"]})
     assert len(make_folds(runs, HELDOUT, folds=2, seed=0)) == 2
