@@ -54,6 +54,7 @@ def evaluate(
     fail_on: Sequence[str] | str = (),
     leaks: str = "block",
     expect: Mapping[str, str] | None = None,
+    reuse: bool = False,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -95,6 +96,8 @@ def evaluate(
         ``report``: they are only noted.
     expect : mapping of str to str, optional
         The ``sha256`` of another manifest: data, truth and split must be the same.
+    reuse : bool
+        Keep results that are at ``out`` if they are what would be found.
     command : sequence of str, optional
         The command line, for the manifest.
     progress : callable, optional
@@ -126,7 +129,7 @@ def evaluate(
     report = progress or (lambda what, done, total: None)
     must_pass = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
 
-    with output_folder(out, overwrite, kept="units") as output:
+    with output_folder(out, overwrite or reuse, kept="units") as output:
         folder = output.folder
         work = folder / "work"
         work.mkdir()
@@ -141,6 +144,8 @@ def evaluate(
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))
+            if reuse and record.made(output.final, must_pass):
+                return Results(output.final)
             journal = Journal(folder / "units", record.fingerprint(must_pass))
             todo = record.resume(journal)
             units = _units(todo, recipe, held, ks, described, timeout, must_pass)
@@ -157,7 +162,7 @@ def evaluate(
                 raise
         for name in sorted({*must_pass} - {"any", *record.checks_made()}):
             suite.notes.append(f"no predictor has a check {name!r}: nothing could fail on it.")
-        record.write(folder, journal)
+        record.write(folder, journal, must_pass)
         shutil.rmtree(work)
         shutil.rmtree(folder / "units")
         output.put()

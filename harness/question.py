@@ -164,7 +164,7 @@ def default_predictor(runs: pd.DataFrame, model: str, scenario: str) -> tuple[st
     """Choose the predictor of a question that names none, and say why.
 
     Which predictor is best on a source only an evaluation can tell. Without one: `kernel-ridge`,
-    the most accurate that answers in seconds, where the run has wide rows and columns to lean on
+    accurate, and quickest of those that are, where the run has wide rows and columns to lean on
     (`WIDE`); else `hibayes-crossed`, which also knows what to say of new models and scenarios.
 
     Parameters

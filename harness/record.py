@@ -127,6 +127,19 @@ class Record:
             parts["objects"] = os.urandom(16).hex()  # what they are made of cannot be told
         return fingerprint(parts)
 
+    def identity(self, fail_on: Sequence[str]) -> str:
+        """Hash what decides all results: the `fingerprint`, the predictors and their code."""
+        predictors = [(s.name, s.text, self._code(s)) for s in self.specs]
+        return fingerprint({"units": self.fingerprint(fail_on), "predictors": predictors})
+
+    def made(self, folder: Path, fail_on: Sequence[str]) -> bool:
+        """Say whether a folder holds the results that would be found."""
+        try:
+            text = (folder / "manifest.json").read_text(encoding="utf-8")
+            return bool(json.loads(text)["identity"] == self.identity(fail_on))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
     def resume(self, journal: Journal) -> list[tuple[Fold, list[Spec]]]:
         """Take over what is done already; give the rest, by fold."""
         todo = []
@@ -158,7 +171,7 @@ class Record:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def write(self, folder: Path, journal: Journal) -> None:
+    def write(self, folder: Path, journal: Journal, fail_on: Sequence[str]) -> None:
         """Write all files of the results folder; predictions are taken from the journal."""
         import pyarrow as pa
 
@@ -174,7 +187,7 @@ class Record:
             self._parquet(folder, kind, self._diagnostic(kind))
         self._parquet(folder, "problems", pa.Table.from_pandas(self.suite.problems))
         self._parquet(folder, "timings", self._timings())
-        text = json.dumps(self._manifest(), indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(self._manifest(fail_on), indent=2, ensure_ascii=False, default=str)
         # settings may hold halves of characters: these stay escapes of JSON
         (folder / "manifest.json").write_text(
             text + "\n", encoding="utf-8", errors="backslashreplace"
@@ -357,7 +370,7 @@ class Record:
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         return pa.table({n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)})
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self, fail_on: Sequence[str]) -> dict[str, Any]:
         kinds = self.suite.runs[["source", "kind"]].drop_duplicates().to_dict("records")
         return {
             "benchcast": _version("benchcast"),
@@ -386,6 +399,7 @@ class Record:
                 ),
             },
             "sha256": self.held.hashes(self.folds),
+            "identity": self.identity(fail_on),
             "predictors": [self._predictor(spec) for spec in self.specs],
             "libraries": {name: _version(name) for name in LIBRARIES},
             "host": {

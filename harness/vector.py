@@ -7,6 +7,7 @@ without relatives, a model better than all known ones, a new scenario, or the ne
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ def evaluate_all(
 
     A task that the sources cannot carry (one organisation only, no dates) is said to be not
     applicable, with the reason, and the others go on. What is wrong for all tasks ends the
-    evaluation at once.
+    evaluation at once. What was interrupted goes on where it was, as `harness.evaluate` does.
 
     Parameters
     ----------
@@ -116,7 +117,9 @@ def evaluate_all(
     suite = sources if isinstance(sources, Suite) else read(sources)
     require_runs(suite, "evaluate")
     entries = _entries(designs, [heading for _, heading in named])
-    with output_folder(out, overwrite) as output:
+    with output_folder(out, overwrite, kept="tasks") as output:
+        place = output.folder / "tasks"
+        place.mkdir(exist_ok=True)
         done: dict[str, Results] = {}
         for i, (entry, design) in enumerate(zip(entries, designs, strict=True)):
             try:
@@ -128,8 +131,9 @@ def evaluate_all(
                     k=k,
                     folds=folds,
                     seeds=seeds,
-                    out=output.folder / entry.folder,
+                    out=place / entry.folder,
                     leaks=leaks,
+                    reuse=True,
                     progress=progress and _headed(progress, entry.heading),
                     command=command,
                     **options,
@@ -140,7 +144,11 @@ def evaluate_all(
             reasons = " ".join(f"{entry.heading}: {entry.reason}" for entry in entries)
             raise UsageError(f"the sources can carry none of the tasks. {reasons}")
         entries = _compared(entries, designs, suite, done)
-        write_entries(output.folder, entries, _facts(next(iter(done.values())), command))
+        facts = _facts(next(iter(done.values())), command)
+        for folder in done:
+            (place / folder).rename(output.folder / folder)
+        shutil.rmtree(place)
+        write_entries(output.folder, entries, facts)
         output.put()
     return VectorResults(output.final, output.keep)
 

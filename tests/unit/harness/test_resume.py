@@ -183,6 +183,30 @@ def test_the_command_says_what_is_kept(place, monkeypatch, capsys):
     )
 
 
+def test_several_tasks_go_on_where_they_were(place):
+    suite = suites.read(place / "arena.parquet", metrics=METRICS)
+    options = {"k": 0, "folds": 3, "isolation": "none", "tasks": ["heldout-run", "new-model"]}
+    predictors = [f"{place / 'mine.py'}:Mine"]
+    harness.evaluate_all(suite, predictors, out=place / "whole", **options)
+    assert calls(place) == 6
+
+    def progress(what, done, total):
+        if what == "new-model: predicting" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        harness.evaluate_all(suite, predictors, out=place / "out", progress=progress, **options)
+    before = calls(place)
+    harness.evaluate_all(suite, predictors, out=place / "out", **options)
+    assert before + calls(place) == 6
+    for task in ("heldout-run", "new-model"):
+        assert_same(place, f"whole/{task}", f"out/{task}")
+    assert (place / "out" / "tasks.json").read_text() == (
+        place / "whole" / "tasks.json"
+    ).read_text()
+    assert hidden(place) == []
+
+
 def killed_and_started_again(place, moments):
     """Kill an evaluation with all its workers, again and again, until it ends by itself."""
     command = [sys.executable, "-m", "harness.cli", "evaluate", str(place / "arena.parquet")]

@@ -176,6 +176,7 @@ class Stub:
     def __call__(self, suite, predictors, *, task, out, **options):
         if task.name in self.errors:
             raise self.errors[task.name]
+        out.mkdir()
         return self.whole.results["heldout-run"]
 
 
@@ -196,7 +197,8 @@ def test_any_other_error_stops(whole, suite, tmp_path, monkeypatch, task, error)
     monkeypatch.setattr(vector, "evaluate", Stub(whole, {task: error}))
     with pytest.raises(type(error), match=r"^broken$"):
         harness.evaluate_all(suite, "jeffreys", out=tmp_path / "out", **OPTIONS)
-    assert list(tmp_path.iterdir()) == []
+    kept = [] if task == "heldout-run" else [".out.partial"]  # what was done before it
+    assert [path.name for path in tmp_path.iterdir()] == kept
 
 
 def test_results_are_replaced_only_when_asked_and_nothing_else_ever(
@@ -209,8 +211,10 @@ def test_results_are_replaced_only_when_asked_and_nothing_else_ever(
     (out / "old").mkdir()
     with pytest.raises(UsageError, match="--overwrite"):
         harness.evaluate_all(suite, "jeffreys", out=out, **OPTIONS)
-    harness.evaluate_all(suite, "jeffreys", out=out, overwrite=True, **OPTIONS)
-    assert [path.name for path in out.iterdir()] == [FILE]
+    done = harness.evaluate_all(suite, "jeffreys", out=out, overwrite=True, **OPTIONS)
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [FILE, *(e.folder for e in done.entries if e.evaluated)]
+    )
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("")
     with pytest.raises(UsageError, match="holds no results"):
