@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
     from harness.evaluation import evaluate
     from harness.instance_predictor import InstancePrediction, InstancePredictor
+    from harness.merging import merge
     from harness.predictor import Predictor, RunPrediction, RunPredictor
     from harness.question import Question, predict_run
     from harness.results import Results
@@ -44,6 +45,7 @@ _HOMES = {
     "compare_models": "harness.comparison",
     "evaluate": "harness.evaluation",
     "evaluate_all": "harness.vector",
+    "merge": "harness.merging",
     "predict_run": "harness.question",
     "score_predictions": "harness.scoring",
     "write_split": "harness.split_folder",
@@ -70,6 +72,7 @@ __all__ = [
     "compare_models",
     "evaluate",
     "evaluate_all",
+    "merge",
     "predict_run",
     "score_predictions",
     "write_split",

@@ -16,6 +16,7 @@ from harness.commands import (
     explain_task,
     frames,
     ls,
+    merge,
     predict,
     score,
     split,
@@ -33,6 +34,7 @@ COMMANDS = (
     predict,
     split,
     score,
+    merge,
     compare,
 )
 """Modules of commands, in the order of the help."""

@@ -7,6 +7,7 @@ Pure functions of frames; the rules are those of `harness.joint_rules`, the stat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["MORE_IS_BETTER", "JointResults", "joint_summary", "later_table"]
 MORE_IS_BETTER = ("kendall_tau",)
 """Of the rules for several targets, those of which more is better."""
 
+_RANGE = {"pairwise_brier": (0.0, 1.0), "kendall_tau": (-1.0, 1.0)}
 _NAN = float("nan")
 _UNIT = ["group", "seed", "fold"]
 _COLUMNS = [
@@ -111,7 +113,8 @@ def joint_summary(results: JointResults, *, k: int | Iterable[int] | None = None
         - value, value_low, value_high : float, the mean over groups and its 95 % interval, in the
           rule's unit: `energy_score` in standard deviations of train values, `pairwise_brier` in
           [0, 1], less is better; `kendall_tau` in [−1, 1], more is better. NaN where the predictor
-          has no group: a predictor that says the same of all runs of a scenario has no order.
+          has no group: a predictor that says the same of all runs of a scenario has no order. The
+          interval ends where the rule does; it is NaN where all groups have the same value.
         - difference, difference_low, difference_high : float, the mean of value − reference's,
           group by group, on the same targets.
         - n_groups, n_targets : int, groups in the mean; predictions in them (target × seed).
@@ -171,7 +174,9 @@ def joint_summary(results: JointResults, *, k: int | Iterable[int] | None = None
         for rule in JOINT_RULES:
             for by, part in at_k[at_k["rule"] == rule].groupby("by", sort=True):
                 fixed = {"k": one, "rule": rule, "by": str(by)}
-                found = _compare(part, names, results.manifest.get("reference"), *clusters[by])
+                found = _compare(
+                    part, rule, names, results.manifest.get("reference"), *clusters[by]
+                )
                 rows += [fixed | row for row in _sorted(found, rule)]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -189,7 +194,12 @@ def _units(groups: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare(
-    part: pd.DataFrame, names: list[str], reference: str | None, labels: pd.Series, kind: str
+    part: pd.DataFrame,
+    rule: str,
+    names: list[str],
+    reference: str | None,
+    labels: pd.Series,
+    kind: str,
 ) -> list[dict[str, Any]]:
     """Make the rows of one k and rule."""
     wide = {
@@ -216,7 +226,7 @@ def _compare(
         rows.append(
             {
                 "predictor": name,
-                **_with_interval("value", mean),
+                **_with_interval("value", _within(mean, rule)),
                 **_with_interval(
                     "difference", clustered_average(differences[name], cluster, cluster)
                 ),
@@ -248,6 +258,14 @@ def _clusters(targets: pd.DataFrame, by: str) -> tuple[pd.Series, str]:
     rows, columns, row_kind, column_kind = choose_clusters(targets)
     labels, kind = (rows, row_kind) if by == "model" else (columns, column_kind)
     return labels.groupby(targets[by].astype(str)).min(), kind
+
+
+def _within(average: Average, rule: str) -> Average:
+    """Keep the interval in the rule's range; none where nothing varies."""
+    low, high = _RANGE.get(rule, (-np.inf, np.inf))
+    if not average.se > 0.0:
+        return replace(average, low=_NAN, high=_NAN)
+    return replace(average, low=max(average.low, low), high=min(average.high, high))
 
 
 def _with_interval(name: str, average: Average) -> dict[str, float]:

@@ -11,6 +11,7 @@ from suites.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 TABLES: tuple[str, ...] = (
     "targets",
@@ -171,6 +172,25 @@ class Results:
         from harness.ranking import headline_rule, rank
 
         return rank(self, k=k, metric=metric, rule=headline_rule(self.scores))
+
+    def table(self, name: str) -> pa.Table:
+        """Read one of the tables as Arrow; empty where older results have none.
+
+        Parameters
+        ----------
+        name : str
+            One of `TABLES`.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path / f"{name}.parquet"
+        if not path.exists():
+            return pa.table({"predictor": pa.array([], pa.string())})
+        try:
+            return pq.read_table(path)
+        except (OSError, ValueError) as err:
+            raise UsageError(f"cannot read {path}: {err}") from err
 
     def __repr__(self) -> str:
         names = [p["name"] for p in self.manifest["predictors"]]

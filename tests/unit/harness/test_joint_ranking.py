@@ -159,6 +159,24 @@ def test_several_columns_of_a_scenario_are_one_group():
     assert both["value"].to_numpy() == pytest.approx(one["value"].to_numpy() + 0.1)
 
 
+def test_intervals_end_where_the_rule_does():
+    groups = make_groups(seeds=(0,), folds=(0,))
+    mine = groups["predictor"] == "mine"
+    tau = groups["rule"] == "kendall_tau"
+    groups.loc[tau & mine, "value"] = [1.0] * 7 + [-0.2, 0.1, 0.9]
+    groups.loc[tau & ~mine, "value"] = 1.0
+    groups.loc[(groups["rule"] == "pairwise_brier") & mine, "value"] = [0.0] * 8 + [0.3, 0.2]
+    table = joint_summary(make_results(groups))
+    found = row(table, "mine", "kendall_tau")
+    assert found["value_low"] > -1.0
+    assert found["value_high"] == 1.0
+    assert row(table, "mine", "pairwise_brier")["value_low"] == 0.0
+    same = row(table, "mean", "kendall_tau")
+    assert same["value"] == 1.0
+    assert np.isnan(same["value_low"])
+    assert row(table, "mean", "kendall_tau")["difference_low"] == 0.0
+
+
 def test_the_best_come_first_whichever_way_is_better():
     table = joint_summary(make_results(make_groups(ks=(0, 5))))
     first = table.groupby(["k", "rule"], sort=False)["predictor"].first()
