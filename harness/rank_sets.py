@@ -168,7 +168,7 @@ def simultaneous_rank_sets(
     critical = marginal = float("nan")
     se = np.full((size, size), np.nan)
     difference = _differences(x)
-    comparable = smallest >= MIN_CLUSTERS and bool(np.isfinite(x).all())
+    comparable = size > 0 and smallest >= MIN_CLUSTERS and bool(np.isfinite(x).all())
     if comparable:
         variance = _pair_variances(x, r, c)
         se = np.sqrt(variance)
@@ -177,6 +177,7 @@ def simultaneous_rank_sets(
         critical = _max_t(variance[np.ix_(order, order)], smallest - 1, level, seed, draws)
     low, high = _ranks(difference, critical * se)
     marginal_low, marginal_high = _ranks(difference, marginal * se)
+    flag = "few clusters" if smallest < FEW_CLUSTERS else ""
     return RankSets(
         low=low,
         high=high,
@@ -203,7 +204,8 @@ def _differences(losses: Floats) -> Floats:
         means, scale = losses.mean(axis=1), np.abs(losses).mean(axis=1)
         difference = means[:, None] - means
         rounding = NEGLIGIBLE * np.maximum(scale[:, None], scale)
-        return np.where(np.abs(difference) <= rounding, 0.0, difference)
+        same = (np.abs(difference) <= rounding) & np.isfinite(rounding)
+        return np.where(same, 0.0, difference)
 
 
 def _pair_variances(losses: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
@@ -230,14 +232,14 @@ def _one_way(residuals: Floats, codes: NDArray[np.int64]) -> Floats:
 
 
 def _canonical_order(losses: Floats, variance: Floats) -> NDArray[np.intp]:
-    """An order of the predictors that does not depend on the one in which they came."""
+    """Order the predictors in a way that does not depend on how they came."""
     means = losses.mean(axis=1)
     digits = [np.round(key / (np.abs(key).max() or 1.0), 9) for key in (variance.sum(0), means)]
     return np.lexsort(digits)
 
 
 def _max_t(variance: Floats, df: int, level: float, seed: int, draws: int) -> float:
-    """The quantile of the greatest |t| over all pairs, given the variances of the differences."""
+    """Return the quantile of the greatest |t| over all pairs, given the differences' variances."""
     size = len(variance)
     apart = variance[np.triu_indices(size, 1)] > 0.0  # a pair without variance needs no quantile
     alone = float(stdtrit(df, 0.5 + level / 2.0))

@@ -110,9 +110,9 @@ def make_folds(
         kinds = np.array([_computed_on(text) for text in runs["perturbation"]], object)
         may, never = kinds == "perturbed", kinds == "worst"
         if not may.any():
-            more = ": HELM's worst of several perturbations is no run's value" if never.any() else ""
+            why = ": HELM's worst of several perturbations is no run's value" * bool(never.any())
             raise TaskNotApplicable(
-                f"the task {task.name} needs perturbed runs, and there are none{more}."
+                f"the task {task.name} needs perturbed runs, and there are none{why}."
             )
     keys = units_of(named, task)
     within = _values(named, task.within)

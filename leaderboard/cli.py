@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--k", type=_ks, metavar="K[,K...]", help="only these numbers of shown responses"
     )
+    show.add_argument(
+        "--joint",
+        action="store_true",
+        help="also how predictions of several runs hold together, of all metrics: energy score, "
+        "pairwise Brier, Kendall τ",
+    )
     show.add_argument("--json", action="store_true", help="print one JSON object instead")
     show.set_defaults(run=_show)
 
@@ -126,9 +132,12 @@ def _show_one(results: Results, args: argparse.Namespace, task: str | None) -> N
     rule = headline_rule(results.scores)
     ranking = rank(results, k=args.k, metric=args.metric, task=task, rule=rule)
     if args.json:
-        _print_json({**ranking_document(ranking, results.manifest), **_groups(results, args, task)})
+        document = ranking_document(ranking, results.manifest)
+        _print_json({**document, **_joint(results, args.k), **_groups(results, args, task)})
         return
     print_ranking(ranking, results.manifest)
+    if args.joint and len(ranking):
+        _print_joint(results, [int(k) for k in ranking["k"].unique()])
     if args.by is not None and len(ranking):
         ks = [int(k) for k in ranking["k"].unique()]
         _print_groups(results, args, ks if args.k is not None else ks[:1], task)
@@ -144,18 +153,47 @@ def _show_several(results: VectorResults, args: argparse.Namespace) -> None:
         raise UsageError("the headline shows one k: give --k one number, or choose a task (--task)")
     k = None if args.k is None else args.k[0]
     if args.json:
-        groups = {f: _groups(one, args, None) for f, one in results.results.items()}
+        groups = {
+            f: {**_joint(one), **_groups(one, args, None)} for f, one in results.results.items()
+        }
         document = headline_document(results, k, args.metric)
         for folder, more in groups.items():
             document["rankings"][folder] |= more
         _print_json(document)
         return
     print_headline(results, k, args.metric)
-    if args.by is not None:
-        for column in headline_of(results, results.rankings(args.metric), k).columns:
-            if column.k is not None:
-                print(f"\n{words.clean(column.entry.heading)}")
-                _print_groups(results.results[column.entry.folder], args, [column.k], None)
+    if args.by is None and not args.joint:
+        return
+    for column in headline_of(results, results.rankings(args.metric), k).columns:
+        if column.k is not None:
+            print(f"\n{words.clean(column.entry.heading)}")
+            one = results.results[column.entry.folder]
+            if args.joint:
+                _print_joint(one, [column.k])
+            if args.by is not None:
+                _print_groups(one, args, [column.k], None)
+
+
+def _joint(results: Results, ks: Sequence[int] | None = None) -> dict[str, object]:
+    """Give the scores of several targets together as JSON knows them."""
+    from harness.joint_ranking import joint_summary
+    from leaderboard.terminal import plain
+
+    return {"joint": [plain(row) for row in joint_summary(results, k=ks).to_dict("records")]}
+
+
+def _print_joint(results: Results, ks: Sequence[int]) -> None:
+    """Print the scores of several targets together; of many k, the smallest."""
+    from harness.joint_ranking import joint_summary
+    from leaderboard.joint import print_joint
+    from leaderboard.terminal import FULL_TABLES, new_console
+
+    shown = ks if len(ks) <= FULL_TABLES else ks[:1]
+    console = new_console()
+    console.print()
+    print_joint(joint_summary(results, k=shown), shown, results.manifest.get("reference"), console)
+    if len(shown) < len(ks):
+        console.print("Another k: leaderboard show … --joint --k K")
 
 
 def _groups(results: Results, args: argparse.Namespace, task: str | None) -> dict[str, object]:
@@ -176,6 +214,7 @@ def _print_groups(
 ) -> None:
     """Print the losses by group at some k, predictors in the order of the ranking."""
     from harness.ranking import headline_rule, rank
+    from leaderboard import words
     from leaderboard.groups import group_tables, grouped
     from leaderboard.terminal import new_console
 
@@ -188,8 +227,8 @@ def _print_groups(
     ranking = rank(results, k=ks, metric=args.metric, rule=rule, task=task)
     places = {name: place for place, name in enumerate(dict.fromkeys(ranking["predictor"]))}
     table = table.sort_values("predictor", key=lambda names: names.map(places), kind="stable")
-    unit = str(ranking["unit"].iloc[0])
-    for title, made in group_tables(table, args.by, unit, rule, console.width):
+    unit, of = str(ranking["unit"].iloc[0]), words.targets_word(words.of_responses(ranking)) + "s"
+    for title, made in group_tables(table, args.by, unit, rule, console.width, of):
         console.print()
         console.print(title, style="bold", markup=False)
         console.print(made)

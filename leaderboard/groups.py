@@ -91,7 +91,7 @@ def filled_bins(groups: pd.DataFrame) -> list[str]:
 
 
 def group_tables(
-    groups: pd.DataFrame, by: str, unit: str, rule: str, width: int
+    groups: pd.DataFrame, by: str, unit: str, rule: str, width: int, of: str = "targets"
 ) -> list[tuple[str, Table]]:
     """Make tables of the losses at each k: few groups of short names as columns, others as rows.
 
@@ -105,6 +105,8 @@ def group_tables(
         Of the losses.
     width : int
         Columns that may be used; what does not fit goes into further tables.
+    of : str
+        What is counted: ``targets``, or ``runs`` where single responses were predicted.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def group_tables(
         what = CLOSEST if by == "closest" else by
         title = f"k = {k}: mean {heading} by {what}"
         sizes = part.groupby("group", sort=False)
-        counted = {"targets": sizes["n_targets"].max().to_dict()}
+        counted = {of: sizes["n_targets"].max().to_dict()}
         if "n_models" in part.columns:
             counted = {"models": sizes["n_models"].max().to_dict(), **counted}
         names = list(dict.fromkeys(part["predictor"]))
@@ -125,7 +127,7 @@ def group_tables(
         if by == "closest":
             found = [name for name in (*BINS, UNKNOWN) if name in found]
         cells = zip(part["group"], part["predictor"], part["loss"], strict=True)
-        losses = {(group, name): words.number(loss, unit) for group, name, loss in cells}
+        losses = {(group, name): words.number(loss, unit, rule=rule) for group, name, loss in cells}
         if len(found) <= len(names) and max(map(len, found)) <= _HEAD:
             head = [(words.clean(g), [f"{n[g]:,}" for n in counted.values()]) for g in found]
             body = [

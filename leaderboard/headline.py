@@ -53,6 +53,8 @@ class Column:
         What the losses are.
     clusters : str
         What the intervals rest on.
+    responses : bool
+        Whether single responses were predicted: then runs are counted as targets.
     """
 
     entry: TaskEntry
@@ -62,6 +64,12 @@ class Column:
     rule: str
     unit: str
     clusters: str
+    responses: bool = False
+
+    @property
+    def size(self) -> str:
+        """How many targets there are, in words."""
+        return words.targets(self.n_targets, self.responses)
 
     @property
     def measure(self) -> str:
@@ -169,9 +177,7 @@ def print_headline(
         console.print()
     for line in _notes(results, shown):
         console.print(Text(line))
-    console.print(
-        Text("One task in full, with intervals and coverage: leaderboard show … --task TASK")
-    )
+    console.print(Text("One task in full, with intervals: leaderboard show … --task TASK"))
 
 
 def headline_document(
@@ -188,7 +194,7 @@ def headline_document(
     -------
     dict
         Keys k (null: the smallest of each task), tasks (each with task, heading, folder, status,
-        reason, note, k, ks, n_targets, rule, unit, clusters), headline (rows of
+        reason, note, k, ks, n_targets, rule, unit, clusters, responses), headline (rows of
         `harness.headline.headline`), notes, rankings (folder →
         `leaderboard.terminal.ranking_document`, at every k).
     """
@@ -219,8 +225,8 @@ def _column(entry: TaskEntry, ranking: pd.DataFrame | None, k: int | None) -> Co
     rule, unit = words.rule_of(ranking), str(ranking["unit"].iloc[0])
     if part.empty:
         return Column(entry, None, ks, 0, rule, unit, "")
-    n = int(part["n_targets"].max())
-    return Column(entry, chosen, ks, n, rule, unit, words.clusters(part))
+    n, responses = int(part["n_targets"].max()), words.of_responses(ranking)
+    return Column(entry, chosen, ks, n, rule, unit, words.clusters(part), responses)
 
 
 def references(results: VectorResults) -> str:
@@ -284,10 +290,12 @@ def _of_predictors(
         for (folder, name), row in cells.items()
         if not row["ranked"]
     )
+    alike: dict[tuple[str, str], list[str]] = {}
     for text, where in _gathered(away):
         name, reason = text.split("\n", 1)
         at = "" if where == _all(headings, shown) else f" ({where})"
-        lines.append(f"{name}{at}: {reason}.")
+        alike.setdefault((at, reason), []).append(name)
+    lines += [f"{', '.join(names)}{at}: {reason}." for (at, reason), names in alike.items()]
     names = {name: None for _, name in cells}
     absent = (
         (words.clean(name), headings[folder])
@@ -373,12 +381,12 @@ def _head(column: Column) -> list[str]:
     lines = broken(column.entry.heading, 13).splitlines()
     if column.k is None:
         return lines
-    return [*lines, f"k = {column.k}", words.count(column.n_targets, "target")]
+    return [*lines, f"k = {column.k}", column.size]
 
 
 def _cells(column: Column, place: int, rows: Iterable[Mapping[str, Any]], digits: int) -> list[str]:
     """Format one task's losses, skills and rank ranges, each aligned."""
-    number = partial(words.number, unit=column.unit, digits=digits)
+    number = partial(words.number, unit=column.unit, digits=digits, rule=column.rule)
     parts = [
         ("–",)
         if (cell := row["cells"][place]) is None

@@ -14,10 +14,13 @@ import jinja2
 import markupsafe
 import pandas as pd
 
+from harness.joint_ranking import joint_summary, later_table
 from harness.ranking import by_group, headline_rule, loo_summary, rank
 from harness.relatives import UNKNOWN, WithSplit, by_closest
 from leaderboard import charts, words
+from leaderboard.calibration import calibration
 from leaderboard.groups import filled_bins
+from leaderboard.joint import MEANINGS, joint_at
 
 __all__ = ["PageResults", "build", "csv_text", "environment", "write_text"]
 
@@ -26,7 +29,10 @@ FEW_SCENARIOS = 12
 
 
 class PageResults(WithSplit, Protocol):
-    """What `build` needs: what `harness.ranking.rank` needs, the split, and loo."""
+    """What `build` needs: what `harness.ranking.rank` needs, the split, and loo.
+
+    The tables `groups` and `calibration` are shown where there are any.
+    """
 
     @property
     def loo(self) -> pd.DataFrame:
@@ -98,7 +104,6 @@ def environment() -> jinja2.Environment:
         "thousands": lambda value: f"{value:,}",
     }
     environment.globals |= {
-        "span": words.span,
         "rank_range": words.rank_range,
         "number": words.number,
         "signed": words.signed,
@@ -119,6 +124,9 @@ def _content(results: PageResults, ranking: pd.DataFrame, title: str | None) -> 
     by = _grouping(targets)
     groups = by_group(results, by, rule=rule)
     relatives = by_closest(results, rule=rule)
+    summary, curve = joint_summary(results), later_table(results, "calibration")
+    there = set(summary.loc[summary["value"].notna(), "rule"])
+    responses = words.of_responses(ranking)
     curves = charts.curves(ranking, reference, style) if ks and ranking["ranked"].any() else None
     return {
         "title": title or f"Predictor ranking: {manifest.get('task', 'results')}",
@@ -128,11 +136,22 @@ def _content(results: PageResults, ranking: pd.DataFrame, title: str | None) -> 
         "rule": rule,
         "rule_name": words.RULE_NAMES[rule],
         "unit": str(ranking["unit"].iloc[0]) if ks else "",
+        "responses": responses,
+        "target": words.targets_word(responses),
+        "less_is_better": words.less_is_better(responses),
+        "means_of": words.means_of(rule) if responses else "",
+        "rule_names": words.RULE_NAMES,
         "panels": [
             _panel(ranking[ranking["k"] == k], groups[groups["k"] == k], k, style)
-            | {"relatives": _relatives(relatives[relatives["k"] == k], ranking["k"] == k, ranking)}
+            | {
+                "relatives": _relatives(relatives[relatives["k"] == k], ranking["k"] == k, ranking),
+                "joint": joint_at(summary, k),
+                "calibration": calibration(curve, k, places.index, style, reference),
+            }
             for k in ks
         ],
+        "has_calibration": len(curve) > 0,
+        "joint_meanings": {words.RULE_NAMES[r]: text for r, text in MEANINGS.items() if r in there},
         "relatives": len(filled_bins(relatives)) > 1,
         "curves": curves,
         "by": by.replace("_", " "),
@@ -161,7 +180,9 @@ def _panel(
     return {
         "k": k,
         "rows": shown.to_dict("records"),
-        "n_targets": int(shown["n_targets"].max()) if len(shown) else 0,
+        "size": words.targets(
+            int(shown["n_targets"].max()) if len(shown) else 0, words.of_responses(part)
+        ),
         "clusters": words.clusters(part),
         "best": [str(name) for name in best["predictor"]],
         "is_alone": len(best) == 1 and int(best["rank_high"].iloc[0]) == 1,
@@ -222,7 +243,7 @@ def _facts(
     size = ", ".join(
         words.count(n, one)
         for n, one in (
-            (len(targets), "target"),
+            (len(targets), words.targets_word(words.of_responses(ranking))),
             (targets["model"].nunique(), "model"),
             (targets["scenario"].nunique(), "scenario"),
             (targets["metric"].nunique(), "metric"),

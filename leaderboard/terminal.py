@@ -74,7 +74,7 @@ def print_ranking(
             console.print(table)
         console.print()
     if len(ks) > FULL_TABLES:
-        console.print("One k in full, with intervals and coverage: leaderboard show … --k K")
+        console.print("One k in full, with intervals: leaderboard show … --k K")
     for line in _notes(ranking, manifest):
         console.print(Text(line))
 
@@ -178,15 +178,15 @@ def _full(part: pd.DataFrame, manifest: Mapping[str, Any], k: int, width: int) -
     rule, unit = words.rule_of(part), str(part["unit"].iloc[0])
     shown = part[part[rule].notna()]
     n = int(shown["n_targets"].max()) if len(shown) else 0
-    title = f"k = {k}: {words.count(n, 'target')}; {words.clusters(part)}"
+    responses = words.of_responses(part)
+    title = f"k = {k}: {words.targets(n, responses)}; {words.clusters(part)}"
     headings = [
         "Rank",
         "Predictor",
         f"{words.RULE_NAMES[rule]} {unit}".strip(),
         "Skill %",
         f"− reference {unit}".strip(),
-        "MAE",
-        "Cover\n50/90",
+        *(("Pooled", "Log\nloss", "AUROC") if responses else ("MAE", "Cover\n50/90")),
         "Failed",
     ]
     # Numbers keep their columns and the name gets what is left. Where that is too little, numbers
@@ -196,7 +196,7 @@ def _full(part: pd.DataFrame, manifest: Mapping[str, Any], k: int, width: int) -
         if digits == 1 and not is_large:
             continue
         rows = [_row(row, rule, unit, reference, digits, gap) for row in shown.to_dict("records")]
-        left = width - _widths(headings, rows)
+        left = width - widths(headings, rows)
         if left >= MIN_NAME:
             break
     table = new_table()
@@ -215,25 +215,35 @@ def _row(
     row: Mapping[Any, Any], rule: str, unit: str, reference: object, digits: int, gap: str
 ) -> list[str]:
     """Format one predictor's numbers; `gap` stands between a number and its interval."""
-    number, signed = partial(words.number, digits=digits), partial(words.signed, digits=digits)
+    number = partial(words.number, digits=digits, rule=rule)
+    signed = partial(words.signed, digits=digits, rule=rule)
     is_reference = row["predictor"] == reference
+    if "pooled" in row:
+        more = [
+            number(row["pooled"], unit),
+            *(words.number(row[name], rule=name) for name in ("log_loss", "auroc")),
+        ]
+    else:
+        more = [
+            number(row["absolute_error"], unit and "pp"),
+            f"{words.percent(row['coverage_50'])}/{words.percent(row['coverage_90'])}",
+        ]
     return [
         words.rank_range(row, "-"),
         words.clean(row["predictor"]),
         _with_span(row, rule, unit, number, gap),
         "" if is_reference else words.percent(row["skill"]),
         "(reference)" if is_reference else _with_span(row, "difference", unit, signed, gap),
-        number(row["absolute_error"], unit and "pp"),
-        f"{words.percent(row['coverage_50'])}/{words.percent(row['coverage_90'])}",
+        *more,
         f"{row['n_failed']:,}",
     ]
 
 
-def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return the width of all columns but the predictor's, with the space between."""
+def widths(headings: Sequence[str], rows: Sequence[Sequence[str]], name: int = 1) -> int:
+    """Return the width of all columns but the predictor's (`name`), with the space between."""
     total = 2 * (len(headings) - 1)
     for i, heading in enumerate(headings):
-        cells = [heading, *(row[i] for row in rows)] if i != 1 else []
+        cells = [heading, *(row[i] for row in rows)] if i != name else []
         total += max((len(line) for cell in cells for line in cell.splitlines()), default=0)
     return total
 
@@ -265,7 +275,7 @@ def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
     names = list(place.sort_values(kind="stable").index)
     longest = min(max((len(str(name)) for name in names), default=0), 34)
     cells = {
-        (row["predictor"], row["k"]): f"{words.number(row[rule], unit)} ({_range(row)})"
+        (row["predictor"], row["k"]): f"{words.number(row[rule], unit, rule=rule)} ({_range(row)})"
         for row in shown.to_dict("records")
     }
     widest = max((len(cell) for cell in cells.values()), default=1)
@@ -285,7 +295,8 @@ def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
             table.add_row(Text(broken(name, 34)), *map(Text, row))
         n = [int(shown.loc[shown["k"] == k, "n_targets"].max()) for k in some]
         table.add_section()
-        table.add_row(Text("targets"), *(Text(f"{one:,}") for one in n), style="dim")
+        counted = words.targets_word(words.of_responses(ranking)) + "s"
+        table.add_row(Text(counted), *(Text(f"{one:,}") for one in n), style="dim")
         tables.append((title, table))
     return tables
 
@@ -298,9 +309,12 @@ def _range(row: Mapping[Any, Any]) -> str:
 def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """Return what has to be said below the tables."""
     lines = [RANK_SETS] if ranking["ranked"].any() else []
-    reference = manifest.get("reference")
+    reference, responses = manifest.get("reference"), words.of_responses(ranking)
     if reference is not None:
-        lines.append(f"Reference: {words.clean(reference)}. Less is better, except for skill.")
+        better = words.less_is_better(responses)
+        lines.append(f"Reference: {words.clean(reference)}. {better}")
+    if responses:
+        lines.append(words.means_of(words.rule_of(ranking)))
     lines.append(words.unbounded(ranking))
     for predictor, where, reason in words.unranked(ranking):
         at = f" ({where})" if where else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,8 +20,22 @@ RULE_NAMES = {
     "interval_score_90": "Interval score 90",
     "brier": "Brier",
     "log_loss": "Log loss",
+    "auroc": "AUROC",
+    "energy_score": "Energy score",
+    "pairwise_brier": "Pairwise Brier",
+    "kendall_tau": "Kendall τ",
 }
 """Rule names as a heading."""
+
+DECIMALS = {
+    "brier": 4,
+    "log_loss": 3,
+    "auroc": 3,
+    "energy_score": 2,
+    "pairwise_brier": 3,
+    "kendall_tau": 2,
+}
+"""Decimals of rules whose values lie about 1 or below: to so many places predictors differ."""
 
 
 def clean(text: object) -> str:
@@ -34,28 +49,37 @@ def clean(text: object) -> str:
     return "".join("�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in str(text))
 
 
-def number(value: float, unit: str = "pp", digits: int = 2) -> str:
-    """Format a loss: `digits` decimals in points and nats, else three significant digits.
+def number(value: float, unit: str = "pp", digits: int = 2, rule: str = "") -> str:
+    """Format a value: `digits` decimals in points and nats, else three significant digits.
+
+    Values of the rules of `DECIMALS` have so many decimals, and no zero before the point.
 
     Examples
     --------
     >>> number(3.14159), number(1234.5, ""), number(float("nan"))
     ('3.14', '1.23e+03', '–')
+    >>> number(0.18592, "", rule="brier"), number(-0.25, "", rule="kendall_tau")
+    ('.1859', '−.25')
     """
     if not math.isfinite(value):
         return "–" if math.isnan(value) else "∞"
+    if rule in DECIMALS:
+        text = f"{round(value, DECIMALS[rule]) + 0.0:.{DECIMALS[rule]}f}".replace("-", "−")
+        return re.sub(r"^(−?)0\.", r"\1.", text)
     return f"{value:.{digits}f}" if unit else f"{value:.3g}"
 
 
-def signed(value: float, unit: str = "pp", digits: int = 2) -> str:
+def signed(value: float, unit: str = "pp", digits: int = 2, rule: str = "") -> str:
     """Format a difference, with its sign; zero has none.
 
     Examples
     --------
     >>> signed(0.5), signed(-0.5), signed(0.0), signed(-0.0001)
     ('+0.50', '−0.50', '0.00', '0.00')
+    >>> signed(-0.0123, "", rule="brier")
+    '−.0123'
     """
-    text = number(abs(value), unit, digits)
+    text = number(abs(value), unit, digits, rule)
     if not any(digit in "123456789∞" for digit in text):
         return text
     return ("−" if value < 0 else "+") + text
@@ -123,6 +147,41 @@ def listing(items: Iterable[object]) -> str:
     """
     texts = [str(item) for item in items]
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def of_responses(ranking: pd.DataFrame) -> bool:
+    """Say whether a ranking is of predictions of single responses, scored run by run."""
+    return "pooled" in ranking.columns
+
+
+def targets(n: int, responses: bool) -> str:
+    """Format how many values a mean is over: targets, or runs whose responses were predicted.
+
+    Examples
+    --------
+    >>> targets(48, True), targets(1, False)
+    ('48 runs', '1 target')
+    """
+    return count(n, targets_word(responses))
+
+
+def targets_word(responses: bool) -> str:
+    """Name what a mean is over."""
+    return "run" if responses else "target"
+
+
+def less_is_better(responses: bool) -> str:
+    """Say which way the columns of a ranking are to be read."""
+    return f"Less is better, except for skill{' and AUROC' if responses else ''}."
+
+
+def means_of(rule: str) -> str:
+    """Say what is averaged where single responses were predicted."""
+    return (
+        f"{RULE_NAMES[rule]}, log loss and AUROC are means over runs, pooled is over all responses "
+        "alike. AUROC is within a run: how often a right response has a greater prediction than a "
+        "wrong one."
+    )
 
 
 def rule_of(ranking: pd.DataFrame) -> str:

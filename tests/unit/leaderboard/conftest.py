@@ -1,4 +1,4 @@
-"""A synthetic results folder: real files, made-up predictors, known shape."""
+"""Results folders: synthetic ones of known shape, and small evaluations."""
 
 import json
 import shutil
@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+import harness
+import suites
+from harness.instance_predictor import InstancePrediction, InstancePredictor
+from harness.predictor import RunPrediction, RunPredictor
 
 HOSTILE = "<script>alert(1)</script>"
 """A predictor's name is untrusted text."""
@@ -291,3 +296,76 @@ def near(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile():
     return HOSTILE
+
+
+class Together(RunPredictor):
+    """Draws of a level that all targets of a model share, belonging together or shuffled."""
+
+    needs = ("runs",)
+
+    def __init__(self, joint=True):
+        self.joint = joint
+
+    def predict(self, train_split, sequestered_test_split):
+        rng = np.random.default_rng(4)
+        targets = sequestered_test_split.targets.sort_values("target")
+        mean = train_split.runs.groupby("scenario")["value"].mean()
+        level = {m: rng.normal(0, 0.2, 200) for m in sorted(set(targets["model"]))}
+        for row in targets.itertuples():
+            draws = mean[row.scenario] + level[row.model]
+            if not self.joint:
+                draws = rng.permutation(draws)
+            yield RunPrediction(target=row.target, samples=draws, joint=self.joint)
+
+
+class Guess(InstancePredictor):
+    """Says something of each response, more or less surely."""
+
+    needs = ("runs", "responses")
+
+    def __init__(self, sure=0.5):
+        self.sure = sure
+
+    def predict(self, train_split, sequestered_test_split):
+        rng = np.random.default_rng(1)
+        for name in sequestered_test_split.targets["target"]:
+            mean = 0.5 + self.sure * (rng.random() - 0.3)
+            yield InstancePrediction(target=name, mean=min(mean, 1.0))
+
+
+def evaluated(folder, predictors, task, ks, *, models=6, scenarios=4, size=12):
+    """Evaluate on responses of models that differ in ability to items that differ in difficulty."""
+    rng = np.random.default_rng(0)
+    ease = rng.normal(0.3, 1.5, (scenarios, size))
+    rows = []
+    for m in range(models):
+        for s in range(scenarios):
+            right = rng.random(size) < 1 / (1 + np.exp(-ease[s] - 0.4 * (m - models / 2)))
+            rows += [(f"maker{m % 3}/m{m}", f"s{s}", f"q{q}", float(right[q])) for q in range(size)]
+    frame = pd.DataFrame(rows, columns=["model", "scenario", "item", "score"])
+    frame.to_parquet(folder / "arena.parquet", index=False)
+    metrics = {"metrics": {"*": {"lower": 0, "upper": 1, "higher_is_better": True}}}
+    return harness.evaluate(
+        suites.read(folder / "arena.parquet", metrics=metrics),
+        predictors,
+        task=task,
+        k=ks,
+        folds=2,
+        isolation="none",
+        out=folder / "out",
+    )
+
+
+@pytest.fixture(scope="session")
+def responses(tmp_path_factory):
+    """Results of predictions of single responses."""
+    folder = tmp_path_factory.mktemp("responses")
+    return evaluated(folder, [Guess(), Guess(1.0)], "instance", [0, 4])
+
+
+@pytest.fixture(scope="session")
+def together(tmp_path_factory):
+    """Results of predictions of which some belong together."""
+    folder = tmp_path_factory.mktemp("together")
+    predictors = ["model-mean", Together(), Together(False)]
+    return evaluated(folder, predictors, "heldout-run", [0, 3], models=9, scenarios=8)

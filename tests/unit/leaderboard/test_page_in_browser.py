@@ -36,6 +36,16 @@ def headline(vector, tmp_path_factory):
     return build_site(vector, tmp_path_factory.mktemp("several"))
 
 
+@pytest.fixture(scope="module")
+def of_responses(responses, tmp_path_factory):
+    return build(responses, tmp_path_factory.mktemp("responses"))
+
+
+@pytest.fixture(scope="module")
+def of_several_targets(together, tmp_path_factory):
+    return build(together, tmp_path_factory.mktemp("together"))
+
+
 @pytest.fixture
 def open_page(browser, site):
     contexts = []
@@ -66,6 +76,34 @@ def test_no_error_no_request_and_no_sideways_overflow(open_page, site, width, sc
     assert page.heard == []
     assert {url for url in page.asked if not url.startswith("data:")} == {site.as_uri()}
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_calibration_curves_fit_the_window_and_follow_the_switch(
+    open_page, of_responses, width, scheme
+):
+    page = open_page(width, at=of_responses, color_scheme=scheme)
+    assert page.heard == []
+    assert {url for url in page.asked if not url.startswith("data:")} == {of_responses.as_uri()}
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    figures = page.locator("#calibration svg")
+    assert [figures.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.get_by_label("4", exact=True).check()
+    assert [figures.nth(i).is_visible() for i in range(2)] == [False, True]
+    box = figures.nth(1).bounding_box()
+    assert box["x"] + box["width"] <= width
+    texts = figures.nth(1).locator("text").all()
+    assert all(text.bounding_box()["height"] >= 10 for text in texts)  # legible unscrolled
+
+
+def test_tables_of_joint_predictions_follow_the_switch(open_page, of_several_targets):
+    page = open_page(390, at=of_several_targets)
+    assert page.heard == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    tables = page.locator("#joint table")
+    page.get_by_label("3", exact=True).check()
+    assert [tables.nth(i).is_visible() for i in range(2)] == [False, True]
 
 
 @pytest.mark.parametrize("script", [True, False])
