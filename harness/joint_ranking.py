@@ -15,8 +15,7 @@ import pandas as pd
 
 from harness.averages import Average, choose_clusters, clustered_average
 from harness.joint_rules import JOINT_RULES
-from harness.ranking import MIN_APPLICABLE_SHARE
-from suites.errors import UsageError
+from harness.ranking import MIN_APPLICABLE_SHARE, checked_ks
 
 __all__ = ["MORE_IS_BETTER", "JointResults", "joint_summary", "later_table"]
 
@@ -60,7 +59,7 @@ class JointResults(Protocol):
 
 
 def later_table(results: object, name: str) -> pd.DataFrame:
-    """Read a table that older versions did not write; a frame without rows where it is not there.
+    """Give a table that not all kinds of results have; a frame without rows where it is not there.
 
     Parameters
     ----------
@@ -80,9 +79,6 @@ def later_table(results: object, name: str) -> pd.DataFrame:
     >>> later_table(SimpleNamespace(manifest={}), "groups").empty
     True
     """
-    folder = getattr(results, "path", None)
-    if folder is not None and not (folder / f"{name}.parquet").is_file():
-        return pd.DataFrame()
     table = getattr(results, name, None)
     return table if isinstance(table, pd.DataFrame) else pd.DataFrame()
 
@@ -167,7 +163,7 @@ def joint_summary(results: JointResults, *, k: int | Iterable[int] | None = None
     clusters = {by: _clusters(results.targets, by) for by in units["by"].unique()}
     order = [str(p["name"]) for p in results.manifest.get("predictors") or ()]
     rows = []
-    for one in known if k is None else _checked(k, known):
+    for one in known if k is None else checked_ks(k, known):
         at_k = units[units["k"] == one]
         there = set(at_k["predictor"])
         names = [name for name in order if name in there] + sorted(there - set(order))
@@ -270,16 +266,3 @@ def _within(average: Average, rule: str) -> Average:
 
 def _with_interval(name: str, average: Average) -> dict[str, float]:
     return {name: average.mean, f"{name}_low": average.low, f"{name}_high": average.high}
-
-
-def _checked(k: int | Iterable[int], known: list[int]) -> list[int]:
-    """Return the wanted k, each of them evaluated."""
-    wanted = [int(k)] if isinstance(k, (int, np.integer)) else [int(one) for one in k]
-    for one in wanted:
-        if one not in known:
-            near = min(known, key=lambda x: (abs(x - one), x))
-            raise UsageError(
-                f"k = {one} was not evaluated; the nearest is k = {near}. Evaluated: "
-                f"k = {', '.join(map(str, known))}."
-            )
-    return wanted

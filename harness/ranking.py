@@ -30,6 +30,7 @@ __all__ = [
     "MIN_APPLICABLE_SHARE",
     "ResultsLike",
     "by_group",
+    "checked_ks",
     "headline_rule",
     "loo_summary",
     "rank",
@@ -182,7 +183,7 @@ def rank(
     1     2      mean   4.0   0.00         0.0
     """
     cells = _Cells.of(results, task=task, metric=metric, rule=rule)
-    wanted = cells.ks if k is None else _checked_ks(k, cells.ks)
+    wanted = cells.ks if k is None else checked_ks(k, cells.ks)
     rows = [row for one in wanted for row in _rank_at(cells, one, rule)]
     return _frame(rows, rule)
 
@@ -222,7 +223,7 @@ def by_group(
     if by not in results.targets.columns:
         raise unknown_name("column of targets", by, map(str, results.targets.columns))
     cells = _Cells.of(results, task=task, metric=metric, rule=rule)
-    wanted = cells.ks if k is None else _checked_ks(k, cells.ks)
+    wanted = cells.ks if k is None else checked_ks(k, cells.ks)
     labels = cells.targets[by].astype(object)
     codes, groups = pd.factorize(labels, sort=True)
     rows = []
@@ -678,8 +679,8 @@ def _frame(rows: list[dict[str, Any]], rule: str) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64"))
 
 
-def _checked_ks(k: int | Iterable[int], known: Sequence[int]) -> list[int]:
-    """Return the wanted k, each of them evaluated."""
+def checked_ks(k: int | Iterable[int], known: Sequence[int]) -> list[int]:
+    """Return the wanted k; one that was not evaluated is a `UsageError`."""
     wanted = [int(k)] if isinstance(k, (int, np.integer)) else [int(x) for x in k]
     for one in wanted:
         if one not in known:

@@ -27,6 +27,9 @@ TABLES: tuple[str, ...] = (
     "timings",
 )
 
+LATER: tuple[str, ...] = ("groups", "calibration")
+"""Tables that results of older versions do not have; they are read as empty."""
+
 KEY: tuple[str, ...] = ("predictor", "settings_hash", "task", "seed", "fold", "k")
 """The columns that begin predictions, scores and status."""
 
@@ -200,6 +203,8 @@ class Results:
         import pandas as pd
 
         path = self.path / f"{name}.parquet"
+        if name in LATER and not path.exists():
+            return pd.DataFrame()
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as err:

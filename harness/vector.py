@@ -42,6 +42,8 @@ VECTOR: tuple[tuple[str, str], ...] = (
 )
 """The tasks of a fair headline, each with its short heading."""
 
+_HEADINGS = {**dict(VECTOR), "instance": "Single responses"}
+
 _SINGLE = {"organisation": "model", "family": "model", "scenario_group": "scenario"}
 """What a group of one consists of."""
 
@@ -163,12 +165,11 @@ def tasks_named(tasks: Iterable[str | Path | Task]) -> list[tuple[str | Path | T
     >>> len(tasks_named(["new-scenario", "all"]))
     6
     """
-    headings = dict(VECTOR)
     found: dict[str, tuple[str | Path | Task, str]] = {}
     for task in tasks:
-        for one in headings if task == ALL else [task]:
+        for one in dict(VECTOR) if task == ALL else [task]:
             text = one.name if isinstance(one, Task) else str(one)
-            found.setdefault(text, (one, headings.get(text, text)))
+            found.setdefault(text, (one, _HEADINGS.get(text, text)))
     return list(found.values())
 
 
