@@ -85,6 +85,7 @@ bench: setup-bayes
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
 	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md
+	@$(BIN)/python tests/science/ranking.py --write docs/statistics.md
 	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
 
 # HELM without its dependencies: its data classes and schemas need only these.

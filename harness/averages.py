@@ -21,6 +21,7 @@ __all__ = [
     "MIN_KNOWN_GROUPS",
     "Average",
     "choose_clusters",
+    "cluster_codes",
     "clustered_average",
     "paired_difference",
     "skill",
@@ -152,7 +153,7 @@ def clustered_average(
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1:
         raise ValueError(f"values must have one dimension, not {x.ndim}")
-    r, c = _codes(rows, "rows", len(x)), _codes(columns, "columns", len(x))
+    r, c = cluster_codes(rows, "rows", len(x)), cluster_codes(columns, "columns", len(x))
     there = ~np.isnan(x)
     if not there.all():
         x, r, c = x[there], r[there], c[there]
@@ -367,7 +368,7 @@ def _text(targets: pd.DataFrame, column: str) -> pd.Series:
     return values.where(values.notna(), None)
 
 
-def _codes(labels: Labels, name: str, length: int) -> NDArray[np.int64]:
+def cluster_codes(labels: Labels, name: str, length: int) -> NDArray[np.int64]:
     """Give the labels numbers from 0; refuse missing ones and a wrong length."""
     if not isinstance(labels, (pd.Series, pd.Index, np.ndarray)):
         labels = np.asarray(list(labels), dtype=object)

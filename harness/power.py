@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import nctdtrinc, stdtrit
 
-from harness.averages import MIN_CLUSTERS, Labels, _codes, clustered_average
+from harness.averages import MIN_CLUSTERS, Labels, cluster_codes, clustered_average
 
 __all__ = ["Components", "Detectable", "minimum_detectable_difference", "variance_components"]
 
@@ -114,7 +114,7 @@ def variance_components(values: ArrayLike, rows: Labels, columns: Labels) -> Com
     (1.8, 1.0, 3.0)
     """
     x = np.asarray(values, dtype=np.float64)
-    r, c = _codes(rows, "rows", len(x)), _codes(columns, "columns", len(x))
+    r, c = cluster_codes(rows, "rows", len(x)), cluster_codes(columns, "columns", len(x))
     there = ~np.isnan(x)
     x, r, c = x[there], r[there], c[there]
     n_rows, n_columns = len(np.unique(r)), len(np.unique(c))
@@ -160,7 +160,8 @@ def minimum_detectable_difference(
     It is :math:`\lambda \sqrt{V}`: V is the variance of the mean paired difference that follows
     from its components (`variance_components`), and :math:`\lambda` is the noncentrality at which
     a t variable with :math:`\min(I, J) - 1` degrees of freedom is above the (1 + `level`) / 2
-    quantile of the central one with the probability `power`. With many clusters :math:`\lambda` is 1.96 + .84 = 2.80.
+    quantile of the central one with the probability `power`. With many clusters
+    :math:`\lambda` is 1.96 + .84 = 2.80.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from harness.averages import FEW_CLUSTERS, MIN_CLUSTERS, Labels, _codes
+from harness.averages import FEW_CLUSTERS, MIN_CLUSTERS, Labels, cluster_codes
 
 __all__ = ["RankSets", "simultaneous_rank_sets"]
 
@@ -159,7 +159,7 @@ def simultaneous_rank_sets(
     x = np.asarray(losses, dtype=np.float64)
     if x.ndim != 2:
         raise ValueError(f"losses are of predictors × cells: two dimensions, not {x.ndim}")
-    r, c = _codes(rows, "rows", x.shape[1]), _codes(columns, "columns", x.shape[1])
+    r, c = cluster_codes(rows, "rows", x.shape[1]), cluster_codes(columns, "columns", x.shape[1])
     there = ~np.isnan(x).any(axis=0)
     x, r, c = x[:, there], r[there], c[there]
     n_rows, n_columns = len(np.unique(r)), len(np.unique(c))
@@ -192,7 +192,7 @@ def simultaneous_rank_sets(
         rows=n_rows,
         columns=n_columns,
         level=level,
-        flag="no interval" if not comparable else "few clusters" if smallest < FEW_CLUSTERS else "",
+        flag=flag if comparable else "no interval",
     )
 
 
@@ -248,7 +248,8 @@ def _max_t(variance: Floats, df: int, level: float, seed: int, draws: int) -> fl
         return alone
     middle = np.eye(size) - 1.0 / size
     values, vectors = np.linalg.eigh(-0.5 * middle @ variance @ middle)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    # The symmetric root: the signs of eigenvectors are arbitrary, and it does not depend on them.
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     rng = np.random.default_rng(seed)
     z = root @ rng.standard_normal((size, draws))
     greatest = np.zeros(draws)

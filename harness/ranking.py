@@ -1,4 +1,4 @@
-"""Rank predictors from the tables of a results folder, with rank ranges instead of bare ranks.
+"""Rank predictors from the tables of a results folder, with rank sets instead of bare ranks.
 
 Owns which targets predictors are compared on, who is ranked, and why somebody is not. Pure
 functions of frames; the statistics are those of `harness.averages`.
@@ -21,6 +21,9 @@ from harness.averages import (
     paired_difference,
     skill,
 )
+from harness.multiplicity import against_reference, holm
+from harness.power import minimum_detectable_difference
+from harness.rank_sets import simultaneous_rank_sets
 from suites.errors import UsageError, unknown_name
 
 __all__ = [
@@ -60,6 +63,7 @@ MIN_APPLICABLE_SHARE = 0.5
 on the targets that every ranked one has, and it would take most of them away."""
 
 _NAN = float("nan")
+_RANKS = ("rank", "rank_low", "rank_high", "marginal_rank_low", "marginal_rank_high")
 _COVERAGES = ("coverage_50", "coverage_80", "coverage_90")
 _OF_RESPONSES = ("log_loss", "auroc", "responses")
 
@@ -92,7 +96,7 @@ def rank(
     rule: str = "crps",
     task: str | None = None,
 ) -> pd.DataFrame:
-    r"""Rank the predictors at every k by their mean loss, with intervals and rank ranges.
+    r"""Rank the predictors at every k by their mean loss, with intervals and rank sets.
 
     Seeds are averaged within a target first; targets then weigh equally. At each k all ranked
     predictors are compared on the same targets: those for which every one of them has a loss.
@@ -120,16 +124,22 @@ def rank(
         those that do not apply. Columns:
 
         - k : int.
-        - rank, rank_low, rank_high : Int64, NA when unranked. The rank range goes from 1 + the
-          number of predictors that are better to the number of ranked predictors − the number
-          that are worse, where better and worse mean that the paired 95 % interval of the
-          difference excludes 0. Each comparison is at its own 95 % (*marginal*): the ranges are
-          not simultaneous, so among very many predictors some differences will be chance.
+        - rank, rank_low, rank_high : Int64, NA when unranked. The rank set goes from 1 + the number
+          of ranked predictors that are surely better to their number − the number that are surely
+          worse; with 95 % confidence the true ranks of all lie in their sets *together*
+          (`harness.rank_sets.simultaneous_rank_sets`).
+        - marginal_rank_low, marginal_rank_high : Int64, the same with each comparison at its own
+          95 %: right for one pair chosen beforehand; among many predictors some will be chance.
         - predictor : str.
         - crps, crps_low, crps_high : float, percentage points for bounded metrics, else the
           metric's unit. With another rule, columns of its name follow with `_low` and `_high`.
         - skill, skill_low, skill_high : float, 1 − Σ loss / Σ reference's loss.
         - difference, difference_low, difference_high : float, mean paired loss − reference's.
+        - p_holm : float, the p-value of that difference, adjusted by Holm's method for the number
+          of ranked predictors; NaN for the reference, for unranked ones, and without intervals.
+        - detectable, task_detectable : float, in the rule's unit: the true difference from the
+          reference that a 95 % interval would find in 80 % of such tasks, and its median over the
+          ranked predictors, the same in all rows of a k (`harness.power`); NaN as `p_holm`.
         - absolute_error : float, as crps.
         - coverage_50, coverage_80, coverage_90 : float in [0, 1], each with `_low` and `_high`
           (NaN where all or none of the targets are covered: their spread cannot be estimated).
@@ -483,23 +493,19 @@ def _rank_at(cells: _Cells, k: int, rule: str) -> list[dict[str, Any]]:
         responses = {
             name: np.where(compared, cells.losses(k, name), np.nan) for name in _OF_RESPONSES
         }
-    better, worse = _better_and_worse(cells, at_k, ranked)
+    comparisons, task_detectable = _compare_ranked(cells, at_k, ranked, reference)
     means = {p: cells.average(at_k[p]) for p in range(len(names))}
     rows = []
     for p, predictor in enumerate(names):
         mean, own = means[p], answers[p]
-        is_ranked = p in better
+        is_ranked, compared_with = p in comparisons, comparisons.get(p, {})
         row: dict[str, Any] = {
             "k": k,
-            "rank": pd.NA,
-            "rank_low": pd.NA,
-            "rank_high": pd.NA,
+            **{name: compared_with.get(name, pd.NA) for name in _RANKS},
             "predictor": predictor,
         }
         if is_ranked:
             row["rank"] = 1 + sum(means[q].mean < mean.mean for q in ranked)
-            row["rank_low"] = 1 + better[p]
-            row["rank_high"] = len(ranked) - worse[p]
         crps = mean if rule == "crps" else cells.average(secondary["crps"][p])
         row |= _with_interval("crps", crps)
         if rule != "crps":
@@ -510,6 +516,8 @@ def _rank_at(cells: _Cells, k: int, rule: str) -> list[dict[str, Any]]:
             pair = (at_k[p], at_k[reference], cells.rows, cells.columns)
             row |= _with_interval("skill", skill(*pair))
             row |= _with_interval("difference", paired_difference(*pair))
+        row |= {name: compared_with.get(name, _NAN) for name in ("p_holm", "detectable")}
+        row["task_detectable"] = task_detectable
         if rule != "absolute_error":
             row["absolute_error"] = cells.average(secondary["absolute_error"][p]).mean
         for name, matrix in coverages.items():
@@ -570,25 +578,29 @@ def _who_is_compared(
     return answers, np.asarray(compared, dtype=np.bool_), ranked
 
 
-def _better_and_worse(
-    cells: _Cells, losses: NDArray[np.float64], ranked: Sequence[int]
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Count, for each ranked predictor, those that are better and worse by a paired interval."""
-    better, worse = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
-    for i, p in enumerate(ranked):
-        for q in ranked[i + 1 :]:
-            pair = paired_difference(losses[p], losses[q], cells.rows, cells.columns)
-            # Predictors that say the same may differ in the last digit of a sum.
-            tolerance = 1e-9 * max(1.0, abs(float(np.nanmean(losses[p]))))
-            if pair.high < -tolerance:
-                first, second = p, q
-            elif pair.low > tolerance:
-                first, second = q, p
-            else:
-                continue
-            worse[first] += 1
-            better[second] += 1
-    return better, worse
+def _compare_ranked(
+    cells: _Cells, losses: NDArray[np.float64], ranked: Sequence[int], reference: int | None
+) -> tuple[dict[int, dict[str, Any]], float]:
+    """Compare the ranked with each other and the reference: columns of each, the task's power."""
+    among = losses[list(ranked)]
+    sets = simultaneous_rank_sets(among, cells.rows, cells.columns)
+    columns: dict[str, NDArray[Any]] = {
+        "rank_low": sets.low,
+        "rank_high": sets.high,
+        "marginal_rank_low": sets.marginal_low,
+        "marginal_rank_high": sets.marginal_high,
+    }
+    median = _NAN
+    if reference is not None and reference in ranked:
+        at = list(ranked).index(reference)
+        found = minimum_detectable_difference(among, at, cells.rows, cells.columns)
+        columns |= {"p_holm": holm(against_reference(sets, at)), "detectable": found.by_predictor}
+        median = found.median
+    rows = {
+        p: {name: values[i].item() for name, values in columns.items()}
+        for i, p in enumerate(ranked)
+    }
+    return rows, median
 
 
 def _answers(cells: _Cells, k: int) -> list[_Answers]:
@@ -673,10 +685,10 @@ def _as_share(average: Average) -> Average:
 def _frame(rows: list[dict[str, Any]], rule: str) -> pd.DataFrame:
     """Make the ranking's frame; without rows, its columns."""
     if not rows:
-        names = ["k", "rank", "rank_low", "rank_high", "predictor", rule, "reason"]
+        names = ["k", *_RANKS, "predictor", rule, "reason"]
         return pd.DataFrame(columns=names)
     frame = pd.DataFrame(rows)
-    return frame.astype(dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64"))
+    return frame.astype(dict.fromkeys(_RANKS, "Int64"))
 
 
 def checked_ks(k: int | Iterable[int], known: Sequence[int]) -> list[int]:

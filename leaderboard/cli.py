@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "show",
         parents=[common],
         help="print the ranking",
-        description="Print the ranking at every k, with intervals and rank ranges; of results on "
+        description="Print the ranking at every k, with intervals and rank sets; of results on "
         "several tasks the headline, at the smallest k of each.",
     )
     show.add_argument("--task", help="the task to rank on, where the results have several")

@@ -150,7 +150,7 @@ def print_headline(
     metric: str | None = None,
     console: Console | None = None,
 ) -> None:
-    """Print the headline: mean loss, skill and rank range of each predictor on each task.
+    """Print the headline: mean loss, skill and rank set of each predictor on each task.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def print_headline(
     shown = headline_of(results, results.rankings(metric), k)
     measures = list(dict.fromkeys(c.measure for c in shown.columns if c.k is not None))
     at = "the smallest k of each task" if k is None else f"k = {k}"
-    what = f"mean {' or '.join(measures)}, skill %, (rank range)"
+    what = f"mean {' or '.join(measures)}, skill %, (rank set)"
     title = f"{words.count(len(shown.columns), 'task')} at {at}: {what}"
     console.print(Text(title, style="bold"))
     for table in _tables(shown, console.width):
@@ -385,7 +385,7 @@ def _head(column: Column) -> list[str]:
 
 
 def _cells(column: Column, place: int, rows: Iterable[Mapping[str, Any]], digits: int) -> list[str]:
-    """Format one task's losses, skills and rank ranges, each aligned."""
+    """Format one task's losses, skills and rank sets, each aligned."""
     number = partial(words.number, unit=column.unit, digits=digits, rule=column.rule)
     parts = [
         ("–",)
@@ -393,7 +393,7 @@ def _cells(column: Column, place: int, rows: Iterable[Mapping[str, Any]], digits
         else (
             number(cell["loss"]),
             words.percent(cell["skill"]),
-            f"({words.rank_range(cell, '-')})",
+            f"({words.rank_set(cell, '-')})",
         )
         for row in rows
     ]

@@ -104,7 +104,7 @@ def environment() -> jinja2.Environment:
         "thousands": lambda value: f"{value:,}",
     }
     environment.globals |= {
-        "rank_range": words.rank_range,
+        "rank_set": words.rank_set,
         "number": words.number,
         "signed": words.signed,
     }

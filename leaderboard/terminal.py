@@ -29,9 +29,9 @@ MIN_NAME = 16
 """Columns that a predictor's name should have at least."""
 
 RANK_SETS = (
-    "Rank: the ranks that paired 95 % intervals leave open, from 1 + the number of predictors that "
-    "are better to the number of ranked ones less those that are worse. Each comparison is at its "
-    "own 95 %."
+    "Rank: the ranks that are left open when all predictors are compared at once, from 1 + the "
+    "number that are surely better to the number of ranked ones less those that are surely worse: "
+    "with 95 % confidence the true ranks of all lie in their sets together."
 )
 
 
@@ -229,7 +229,7 @@ def _row(
             f"{words.percent(row['coverage_50'])}/{words.percent(row['coverage_90'])}",
         ]
     return [
-        words.rank_range(row, "-"),
+        words.rank_set(row, "-"),
         words.clean(row["predictor"]),
         _with_span(row, rule, unit, number, gap),
         "" if is_reference else words.percent(row["skill"]),
@@ -265,7 +265,7 @@ def _with_span(row: Mapping[Any, Any], name: str, unit: str, show: Any, gap: str
 
 
 def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
-    """Make tables of mean loss and rank range with the k as columns, as many as fit each."""
+    """Make tables of mean loss and rank set with the k as columns, as many as fit each."""
     from rich.text import Text
 
     rule, unit = words.rule_of(ranking), str(ranking["unit"].iloc[0])
@@ -285,7 +285,7 @@ def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
         some = ks[start : start + each]
         heading = f"{words.RULE_NAMES[rule]} {unit}".strip()
         part = ranking[ranking["k"] == some[0]]
-        title = f"{heading} (rank range) by k; {words.clusters(part)}"
+        title = f"{heading} (rank set) by k; {words.clusters(part)}"
         table = new_table()
         table.add_column("Predictor", overflow="fold", min_width=longest, max_width=34)
         for k in some:
@@ -302,8 +302,8 @@ def _overviews(ranking: pd.DataFrame, width: int) -> list[tuple[str, Table]]:
 
 
 def _range(row: Mapping[Any, Any]) -> str:
-    """Format a rank range; an unranked predictor says so."""
-    return words.rank_range(row, "-") if row["ranked"] else "unranked"
+    """Format a rank set; an unranked predictor says so."""
+    return words.rank_set(row, "-") if row["ranked"] else "unranked"
 
 
 def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:

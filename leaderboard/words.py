@@ -112,12 +112,12 @@ def percent(share: float, digits: int = 0) -> str:
     return ("−" if share < 0 and float(text) else "") + text
 
 
-def rank_range(row: Mapping[Any, Any], dash: str = "–") -> str:
-    """Format the range of ranks that the intervals leave open.
+def rank_set(row: Mapping[Any, Any], dash: str = "–") -> str:
+    """Format the set of ranks that the comparisons leave open.
 
     Examples
     --------
-    >>> rank_range({"rank_low": 1, "rank_high": 3}), rank_range({"rank_low": 2, "rank_high": 2})
+    >>> rank_set({"rank_low": 1, "rank_high": 3}), rank_set({"rank_low": 2, "rank_high": 2})
     ('1–3', '2')
     """
     low, high = row["rank_low"], row["rank_high"]

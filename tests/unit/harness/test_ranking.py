@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from harness.averages import clustered_average, paired_difference, skill
+from harness.multiplicity import against_reference, holm
+from harness.power import minimum_detectable_difference
+from harness.rank_sets import simultaneous_rank_sets
 from harness.ranking import by_group, headline_rule, loo_summary, rank
 from suites.errors import UsageError
 
@@ -104,12 +107,46 @@ def test_ranking_is_by_mean_loss_within_each_k(results):
         assert part["predictor"].tolist()[2:] == ["reference", "bad"]
 
 
-def test_predictors_that_cannot_be_separated_share_a_rank_range(results):
+def test_predictors_that_cannot_be_separated_share_a_rank_set(results):
     ranking = rank(results, k=0).set_index("predictor")
     spans = ranking[["rank_low", "rank_high"]].astype(int).to_dict("index")
     assert spans["good"] == spans["twin"] == {"rank_low": 1, "rank_high": 2}
     assert spans["reference"] == {"rank_low": 3, "rank_high": 3}
     assert spans["bad"] == {"rank_low": 4, "rank_high": 4}
+
+
+def test_rank_sets_p_values_and_power_are_of_the_ranked_on_their_common_targets():
+    def broken(k, seed, targets):
+        return np.full(len(targets), np.nan)
+
+    def gaps(k, seed, targets):
+        return np.where(np.arange(len(targets)) % 9 == 0, np.nan, noisy(1.5, 7)(k, seed, targets))
+
+    levels = {"a": 1.2, "b": 1.35, "c": 1.45, "d": 1.8, "reference": 1.5}
+    made = {name: noisy(level, i, 0.6) for i, (name, level) in enumerate(levels.items())}
+    results = make_results({"broken": broken, "gaps": gaps, **made})
+    ranking = rank(results).set_index("predictor")
+    names = ["gaps", *made]
+    kept = results.targets[np.arange(48) % 9 != 0]
+    wide = results.scores[results.scores["rule"] == "crps"].pivot(
+        index="predictor", columns="target", values="value"
+    )
+    losses = wide.loc[names, kept["target"]].to_numpy()
+    clusters = kept["model"], kept["scenario"]
+    sets = simultaneous_rank_sets(losses, *clusters)
+    ranked = ranking.loc[names]
+    assert ranked["rank_low"].tolist() == sets.low.tolist()
+    assert ranked["rank_high"].tolist() == sets.high.tolist()
+    assert ranked["marginal_rank_low"].tolist() == sets.marginal_low.tolist()
+    assert ranked["marginal_rank_high"].tolist() == sets.marginal_high.tolist()
+    assert (sets.high - sets.low).sum() > (sets.marginal_high - sets.marginal_low).sum()
+    p = holm(against_reference(sets, 5))
+    np.testing.assert_allclose(ranked["p_holm"].to_numpy(float), p)
+    found = minimum_detectable_difference(losses, 5, *clusters)
+    np.testing.assert_allclose(ranked["detectable"].to_numpy(float), found.by_predictor)
+    assert ranking["task_detectable"].tolist() == pytest.approx([found.median] * 7)
+    assert ranking.loc["broken", ["rank_low", "marginal_rank_low"]].isna().all()
+    assert math.isnan(ranking.loc["broken", "p_holm"])
 
 
 def test_numbers_are_those_of_the_averages_over_seed_means(results):
@@ -338,7 +375,7 @@ def test_several_tasks_must_be_chosen_from(results):
 def test_unknown_reference_leaves_skill_empty(results):
     results.manifest["reference"] = None
     ranking = rank(results)
-    assert ranking["skill"].isna().all()
+    assert ranking[["skill", "p_holm", "detectable", "task_detectable"]].isna().all(axis=None)
     assert ranking["rank"].notna().all()
 
 

@@ -60,7 +60,7 @@ def test_many_k_are_shown_as_one_overview(run, make_folder):
     many = make_folder(ks=(0, 1, 2, 5, 10, 20, 50, 100))
     status, out, _ = run("show", many)
     assert status == 0
-    assert "CRPS pp (rank range) by k" in out
+    assert "CRPS pp (rank set) by k" in out
     assert re.findall(r"k = (\d+)\b", out) == ["0", "1", "2", "5", "10", "20", "50", "100"]
     assert max(map(len, out.splitlines())) <= 100
 

@@ -84,7 +84,7 @@ def test_the_terminal_shows_each_number_and_says_the_rest(run, vector_folder, ra
     status, out, err = run("show", vector_folder)
     assert (status, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 100
-    assert "4 tasks at the smallest k of each task: mean CRPS pp, skill %, (rank range)" in out
+    assert "4 tasks at the smallest k of each task: mean CRPS pp, skill %, (rank set)" in out
     for row in headline(rankings).to_dict("records"):
         if row["ranked"]:
             name = row["predictor"].split("(")[0]
