@@ -168,7 +168,7 @@ def test_what_needs_frames_and_answers_is_checked_on_runs_of_helm(tmp_path, monk
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"kind": "instance"}, "it predicts single responses"),
+        ({"kind": "instance", "tasks": ["heldout-run"]}, "it predicts single responses"),
         ({"min_k": 500}, "at least k = 500"),
         ({"needs": ["responses", "frames"]}, "it needs frames: this source has none"),
     ],
@@ -316,7 +316,6 @@ def test_what_does_not_answer_fails_one_check_and_ends_the_others(name, why, cap
         ([f"{FILE}:Decant"], "did you mean Decent"),
         ([f"{FILE}:DoesNotApply"], "there is no run of a whale"),
         (["scenario-mean(x=1)"], "its settings are: none"),
-        ([f"{DATA / 'magnet_style' / 'random_instance.py'}:RandomInstancePredictor"], "single"),
         ([f"{FILE.with_name('predictors.py')}:RaisesInConstructor"], "there is no such file"),
     ],
 )
