@@ -14,7 +14,7 @@ help:
 	@echo "make check        format, lint, types, import contracts, examples of the docs"
 	@echo "make slow         tests that take minutes"
 	@echo "make bench        timings, as ratios within one run"
-	@echo "make science      measure the predictors; writes docs/results.md, docs/tasks.md, docs/compare.md"
+	@echo "make science      measure the predictors; writes docs/{results,tasks,items,statistics,compare}.md"
 	@echo "make conformance  compare with the original implementations, in their own environments"
 
 setup: $(VENV)/.ready
@@ -85,6 +85,7 @@ bench: setup-bayes
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
 	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md
+	@$(BIN)/python tests/science/items.py --write docs/items.md
 	@$(BIN)/python tests/science/ranking.py --write docs/statistics.md
 	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
 
