@@ -22,7 +22,7 @@ def catalogue(what: str) -> list[dict[str, Any]]:
     Examples
     --------
     >>> [row["name"] for row in catalogue("tasks")][:2]
-    ['heldout-run', 'new-condition']
+    ['heldout-run', 'instance']
     """
     return {
         "predictors": _predictors,
