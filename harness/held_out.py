@@ -264,10 +264,14 @@ class HeldOut:
         cells = zip(names["model"].astype(str), names["scenario"].astype(str), strict=True)
         return np.array([place[cell] for cell in cells], np.int64)
 
-    def asked(self, fold: Fold, k: int) -> list[str]:
-        """Give the held-out runs that are asked for when k responses are shown, sorted."""
+    def asked(self, fold: Fold, k: int, task: Task) -> list[str]:
+        """Give the held-out runs that are asked for when k responses are shown, sorted.
+
+        With 0 these are all, or all that have responses where the task asks for these.
+        """
+        least = k if k or task.predicts == "instance" else -1
         names = self.runs["target"].to_numpy()[fold.test]
-        return sorted(names if k == 0 else names[self.most_shown(fold) >= k])
+        return sorted(names[self.most_shown(fold) >= least])
 
     def public(self, runs: pd.DataFrame) -> pd.DataFrame:
         """Give runs as predictors get them, with their values."""

@@ -308,7 +308,7 @@ class Record:
 
     def _not_applicable(self, status: _Rows, spec: Spec, fold: Fold, why: str) -> None:
         for k in self.ks:
-            for target in self.held.asked(fold, k):
+            for target in self.held.asked(fold, k, self.task):
                 status.add(spec, fold, k, target, "not_applicable", False, 0.0, why)
 
     def _reference(self) -> dict[int, dict[tuple[int, str], dict[str, float]]]:

@@ -288,6 +288,17 @@ def test_a_source_of_values_alone_has_nothing_to_ask(tmp_path):
         evaluate(suites.read(tmp_path / "scores.csv"), [Guess], k=0)
 
 
+def test_runs_without_responses_are_asked_of_nobody(source, tmp_path):
+    values = items().groupby(["model", "scenario"], as_index=False)["score"].mean()
+    values["scenario"] = "v" + values["scenario"]
+    values.to_csv(tmp_path / "values.csv", index=False)
+    mixed = suites.read(source, tmp_path / "values.csv", metrics=METRICS)
+    assert len(mixed) == 48
+    results = evaluate(mixed, ["beta-binomial"], k=[0, 4])
+    status = results.status.astype({"predictor": str, "status": str})
+    assert status.groupby(["predictor", "k"]).size().tolist() == [24] * 4
+
+
 # -- other ways in and out -------------------------------------------------------------------------
 
 

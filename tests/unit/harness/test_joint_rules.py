@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from together import Together
 
 import harness
 import suites
 from harness.joint_rules import SIZE, energy_score, kendall_tau, pairwise_brier
-from harness.predictor import RunPrediction, RunPredictor
 
 METRICS = {"metrics": {"*": {"lower": 0, "upper": 1, "higher_is_better": True}}}
 
@@ -51,26 +51,6 @@ def test_the_pairwise_brier_score_by_hand():
 def test_kendalls_tau_is_undefined_without_an_order():
     assert kendall_tau(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 9.0])) == 1.0
     assert np.isnan(kendall_tau(np.array([1.0, 1.0]), np.array([1.0, 2.0])))
-
-
-class Together(RunPredictor):
-    """Draws of a level that all targets of a model share, belonging together or shuffled."""
-
-    needs = ("runs",)
-
-    def __init__(self, joint=True):
-        self.joint = joint
-
-    def predict(self, train_split, sequestered_test_split):
-        rng = np.random.default_rng(4)
-        targets = sequestered_test_split.targets.sort_values("target")
-        mean = train_split.runs.groupby("scenario")["value"].mean()
-        level = {m: rng.normal(0, 0.2, 400) for m in sorted(set(targets["model"]))}
-        for row in targets.itertuples():
-            draws = mean[row.scenario] + level[row.model]
-            if not self.joint:
-                draws = rng.permutation(draws)
-            yield RunPrediction(target=row.target, samples=draws, joint=self.joint)
 
 
 @pytest.fixture(scope="module")

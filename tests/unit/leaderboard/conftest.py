@@ -8,16 +8,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from together import Together
 
 import harness
 import suites
 from harness.instance_predictor import InstancePrediction, InstancePredictor
-from harness.predictor import RunPrediction, RunPredictor
+from leaderboard.cli import main
 
 HOSTILE = "<script>alert(1)</script>"
 """A predictor's name is untrusted text."""
 
 PREDICTORS = ("scenario-mean", "kernel-ridge(ridge=5)", "hierarchical", HOSTILE)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command: give its status, what it printed, and its errors."""
+
+    def call(*argv):
+        status = main([str(arg) for arg in argv])
+        out = capsys.readouterr()
+        return status, out.out, out.err
+
+    return call
 
 
 def write_results(
@@ -296,26 +309,6 @@ def near(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile():
     return HOSTILE
-
-
-class Together(RunPredictor):
-    """Draws of a level that all targets of a model share, belonging together or shuffled."""
-
-    needs = ("runs",)
-
-    def __init__(self, joint=True):
-        self.joint = joint
-
-    def predict(self, train_split, sequestered_test_split):
-        rng = np.random.default_rng(4)
-        targets = sequestered_test_split.targets.sort_values("target")
-        mean = train_split.runs.groupby("scenario")["value"].mean()
-        level = {m: rng.normal(0, 0.2, 200) for m in sorted(set(targets["model"]))}
-        for row in targets.itertuples():
-            draws = mean[row.scenario] + level[row.model]
-            if not self.joint:
-                draws = rng.permutation(draws)
-            yield RunPrediction(target=row.target, samples=draws, joint=self.joint)
 
 
 class Guess(InstancePredictor):

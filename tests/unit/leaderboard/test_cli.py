@@ -12,16 +12,6 @@ from leaderboard.cli import main
 from leaderboard.terminal import print_ranking, ranking_document, ranking_lines
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(arg) for arg in argv])
-        out = capsys.readouterr()
-        return status, out.out, out.err
-
-    return call
-
-
 def test_show_prints_a_table_for_each_k_and_what_must_be_known_below(run, folder):
     status, out, err = run("show", folder)
     assert (status, err) == (0, "")

@@ -15,22 +15,11 @@ from harness.ranking import by_group, rank
 from harness.relatives import by_closest
 from harness.results import Results
 from harness.vector_results import VectorResults
-from leaderboard.cli import main
 from leaderboard.headline import headline_of, print_headline
 from leaderboard.page import build
 from leaderboard.site import build_site
 
 HEADINGS = ["Held-out run", "Family removed", "New scenario", "Next release"]
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(arg) for arg in argv])
-        out = capsys.readouterr()
-        return status, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,10 @@ from page_elements import Page
 
 from harness.joint_ranking import joint_summary
 from leaderboard import words
-from leaderboard.cli import main
 from leaderboard.joint import joint_at
 from leaderboard.page import build
 
 RULES = ["energy_score", "pairwise_brier", "kendall_tau"]
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(arg) for arg in argv])
-        out = capsys.readouterr()
-        return status, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

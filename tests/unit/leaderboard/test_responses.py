@@ -20,16 +20,6 @@ from leaderboard.site import build_site
 from leaderboard.terminal import ranking_lines
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(arg) for arg in argv])
-        out = capsys.readouterr()
-        return status, out.out, out.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def page(responses, tmp_path_factory):
     site = build(responses, tmp_path_factory.mktemp("site"))
