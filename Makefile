@@ -81,6 +81,7 @@ bench: setup-bayes
 	@BENCHCAST_INSPECT_PYTHON=$(abspath $(INSPECT))/bin/python \
 	  BENCHCAST_BAYES_PYTHON=$(abspath $(BIN))/python \
 	  $(BIN)/python tests/bench/bench.py --write docs/bench.md
+	@$(BIN)/python tests/bench/jail_bench.py
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md

@@ -16,8 +16,9 @@ from harness.distribution import Distribution
 from harness.fold_folder import FoldFolder
 from harness.held_out import HeldOut
 from harness.information import TARGET_COLUMNS
+from harness.jail.probe import isolation_of
 from harness.judging import Judged, Losses, Said, TargetFacts, judge_runs
-from harness.pool import Pool
+from harness.local import workers_of
 from harness.prediction_table import decode, to_bytes
 from harness.spec import Spec
 from harness.split import Fold
@@ -107,6 +108,7 @@ def ask(
     before: bool = True,
     seed: int = 0,
     timeout: float | None = 600.0,
+    isolation: str = "best",
 ) -> tuple[Spec, dict[int, Reply]]:
     """Ask a predictor for the distributions of runs.
 
@@ -128,6 +130,8 @@ def ask(
         For what is random in it.
     timeout : float or None
         Seconds of wall time for each call.
+    isolation : str
+        As `harness.evaluate` takes it.
 
     Returns
     -------
@@ -151,7 +155,8 @@ def ask(
     # least k is enough to say that something is shown
     k = most if len(asked) == 1 else min(most, 1)
     ks = sorted({0, k} if before else {k})
-    with Pool(work) as workers:
+    level = isolation_of(isolation)
+    with workers_of(level, work, [*held.suite.places(), held.folder]) as workers:
         description = describe(workers, spec, timeout)
         if joint and "joint" in description.get("settings", ()) and "joint" not in spec.settings:
             spec = dataclasses.replace(spec, settings={**spec.settings, "joint": True})
@@ -163,7 +168,8 @@ def ask(
         view = _View(_folder(held, train, asked, work), asked, seed)
         quiet = {**description, "diagnostics": []}  # they judge an evaluation's fold
         frames = held.has_frames and "frames" in needs_of(description)
-        result = Unit(spec, quiet, view, ks, timeout, frames).run(workers.start)
+        unit = Unit(spec, quiet, view, ks, timeout, frames)
+        result = unit.run(lambda name: workers.start(name, [view.path], spec.folders))
     replies = {}
     for k in ks:
         status = {t: (state, message) for at, t, state, _, message in result.status if at == k}

@@ -71,6 +71,7 @@ def compare_models(
     predictor: str | None = None,
     seed: int = 0,
     timeout: float | None = 600.0,
+    isolation: str = "best",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
     """Compare two models on the scenarios of a source, made or not.
@@ -91,6 +92,8 @@ def compare_models(
         For what is random.
     timeout : float or None
         Seconds of wall time for each call of the predictor.
+    isolation : str
+        As `harness.evaluate` takes it.
     progress : callable, optional
         Called with (what, done, in all).
 
@@ -131,7 +134,7 @@ def compare_models(
         grid = ComparisonGrid(held, (models[0], models[1]), scenarios, observed)
         if grid.asked:
             report("predicting", 0, len(grid.asked))
-            grid.fill(predictor or default_predictor(held.runs), seed, timeout)
+            grid.fill(predictor or default_predictor(held.runs), seed, timeout, isolation)
         return _compare(grid)
 
 

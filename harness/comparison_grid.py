@@ -160,7 +160,7 @@ class ComparisonGrid:
                 )
         return asked
 
-    def fill(self, text: str, seed: int, timeout: float | None) -> None:
+    def fill(self, text: str, seed: int, timeout: float | None, isolation: str) -> None:
         """Let a predictor draw the runs that were not made."""
         train = np.ones(len(self.held.runs), bool)
         asked = list(self.asked.values())
@@ -173,6 +173,7 @@ class ComparisonGrid:
             before=False,
             seed=seed,
             timeout=timeout,
+            isolation=isolation,
         )
         (reply,) = replies.values()
         draws, self.joint = draws_of(reply.distributions, reply.table, seed=seed)

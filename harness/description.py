@@ -32,7 +32,7 @@ def describe(workers: Pool | Local, spec: Spec, timeout: float | None) -> dict[s
     UsageError
         If the class cannot be found, or does not take the settings: the user can mend that.
     """
-    with workers.start("describe") as worker:
+    with workers.start("describe", code=spec.folders) as worker:
         try:
             worker.call(spec.load_message(), timeout=timeout)
             header, _ = worker.call({"call": "describe"}, timeout=timeout)

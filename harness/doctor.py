@@ -35,15 +35,15 @@ def examine() -> dict[str, dict[str, Any]]:
     -------
     dict of str to dict
         Sections: ``machine``, ``packages``, ``extras`` (what is missing, and how to get it),
-        ``isolation``, ``conflicts`` (other distributions with one of our import names),
+        ``isolation`` (what each level leaves open), ``more isolation`` (how to get a better one),
+        ``conflicts`` (other distributions with one of our import names),
         ``registered``.
 
     Examples
     --------
     >>> sorted(examine())
-    ['conflicts', 'extras', 'isolation', 'machine', 'packages', 'registered']
+    ['conflicts', 'extras', 'isolation', 'machine', 'more isolation', 'packages', 'registered']
     """
-    fork = hasattr(os, "fork")
     return {
         "machine": {
             "python": platform.python_version(),
@@ -53,16 +53,54 @@ def examine() -> dict[str, dict[str, Any]]:
         },
         "packages": {name: _version(name) or "missing" for name in CORE},
         "extras": {name: _extra(name, needed) for name, needed in EXTRAS.items()},
-        "isolation": {
-            "process": "yes: workers are forked from a clean process" if fork else "no fork here",
-            "none": "yes, for classes of a notebook",
-        },
+        "isolation": isolation(),
+        "more isolation": _more_isolation(),
         "conflicts": _conflicts(),
         "registered": {
             group: ", ".join(sorted(p.name for p in entry_points(group=f"benchcast.{group}")))
             for group in ("readers", "predictors")
         },
     }
+
+
+def isolation() -> dict[str, str]:
+    """Say of each level of the jail whether it is offered here, and what it leaves open.
+
+    Examples
+    --------
+    >>> isolation()["process"].startswith("yes; open: ")
+    True
+    """
+    from harness.jail.openings import ATTACKS, Machine, left_open
+    from harness.jail.probe import reached
+
+    machine = Machine.here()
+    said = {}
+    for level, why in reached().items():
+        open_ = "; ".join(ATTACKS[name] for name in left_open(level, machine))
+        said[level] = f"no: {why}" if why else f"yes; open: {open_ or 'nothing that is known'}"
+    return said
+
+
+def _more_isolation() -> dict[str, str]:
+    """Say how to get the better levels, of those that this machine does not offer."""
+    from harness.jail.probe import available_levels, reached
+
+    if available_levels()[0] == "strong":
+        return {"": "the best level is there"}
+    advice = {
+        "strong": "needs Linux 5.12 and namespaces. As an ordinary user: `sysctl "
+        "user.max_user_namespaces` above 0; older Debian: `sysctl "
+        "kernel.unprivileged_userns_clone=1`; Ubuntu 24.04 and newer: `sysctl "
+        "kernel.apparmor_restrict_unprivileged_userns=0`, or an AppArmor profile for Python. In "
+        "Docker or Podman: `--cap-add SYS_ADMIN --security-opt seccomp=unconfined "
+        "--security-opt apparmor=unconfined`, as root.",
+        "medium": "needs Linux 6.2 with Landlock: `landlock` among the `lsm=` of the kernel's "
+        "command line.",
+        "weak": "needs, for root, an interpreter where other users can read it: one in /root is "
+        "closed to them. An ordinary user always has it on Linux.",
+    }
+    return {level: advice[level] for level in advice if reached()[level]}
 
 
 def _extra(name: str, needed: tuple[str, ...]) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 from harness.description import describe, needs_of, why_not
 from harness.design import LEAKS, Design
 from harness.held_out import HeldOut
+from harness.jail.probe import isolation_of
 from harness.journal import Journal
-from harness.local import Local
+from harness.local import Local, workers_of
 from harness.output_folder import output_folder
 from harness.pool import Pool
 from harness.record import Record
@@ -26,14 +27,12 @@ from harness.spec import Spec, spec_of, unique_names
 from harness.split import Fold
 from harness.task import Task
 from harness.unit import Unit, UnitResult
-from suites.errors import UsageError, unknown_name
+from suites.errors import UsageError
 from suites.reading import read
 from suites.selection import Selection
 from suites.suite import Suite, require_runs
 
-__all__ = ["ISOLATION", "LEAKS", "evaluate", "selected"]
-
-ISOLATION: tuple[str, ...] = ("process", "none")
+__all__ = ["LEAKS", "evaluate", "selected"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,7 +47,8 @@ def evaluate(
     seeds: Sequence[int] | int | None = None,
     jobs: int = 1,
     out: str | Path | None = None,
-    isolation: str = "process",
+    isolation: str = "best",
+    require_isolation: str | None = None,
     timeout: float | None = 600.0,
     overwrite: bool = False,
     fail_on: Sequence[str] | str = (),
@@ -80,8 +80,12 @@ def evaluate(
     out : path, optional
         The results folder to make; without it the results live as long as the returned object.
     isolation : str
-        ``process``: each predictor × seed × fold in a worker of its own. ``none``: in this
-        process, for classes of a notebook; it is recorded and shown.
+        ``best``: each predictor × seed × fold in a worker of its own, in the best jail that the
+        machine offers; ``strong``, ``medium`` or ``weak``: in this one (`harness doctor` says what
+        they leave open); ``process``: workers without a jail. ``none``: in this process, for
+        classes of a notebook. What was reached is recorded and shown.
+    require_isolation : str, optional
+        The least level to accept: ``strong``, ``medium`` or ``weak``.
     timeout : float or None
         Seconds of wall time for one call of a predictor.
     overwrite : bool
@@ -124,6 +128,7 @@ def evaluate(
     recipe = design.task
     specs = _specs(predictors, recipe)
     _check(isolation, jobs, timeout, specs)
+    level = isolation_of(isolation, require_isolation)
     suite = selected(sources if isinstance(sources, Suite) else read(sources), recipe)
     require_runs(suite, "evaluate")
     report = progress or (lambda what, done, total: None)
@@ -133,14 +138,15 @@ def evaluate(
         folder = output.folder
         work = folder / "work"
         work.mkdir()
-        with Local() if isolation == "none" else Pool(work) as workers:
+        hidden = [*suite.places(), output.folder, output.final]
+        with workers_of(level, work, hidden) as workers:
             described = {s.name: describe(s.answers or workers, s, timeout) for s in specs}
             frames = any("frames" in needs_of(d) for d in described.values())
             held = HeldOut(suite, work, frames=frames, progress=_named(report, "reading"))
             ks, all_folds = design.apply(held)
             if expect is not None:
                 _require_same(expect, held.hashes(all_folds))
-            record = Record(recipe, suite, held, specs, ks, all_folds, isolation, command, leaks)
+            record = Record(recipe, suite, held, specs, ks, all_folds, level, command, leaks)
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))
@@ -149,10 +155,15 @@ def evaluate(
             journal = Journal(folder / "units", record.fingerprint(must_pass))
             todo = record.resume(journal)
             units = _units(todo, recipe, held, ks, described, timeout, must_pass)
-            threads = jobs if isolation == "process" else 1
+            threads = jobs if level != "none" else 1
             try:
+                left = {(fold.seed, fold.fold): len(specs) for fold, specs in todo}
                 for unit, result in _carry_out(units, workers, threads, report, record.count):
-                    record.add(unit.spec, unit.view.fold, result, journal)
+                    fold = unit.view.fold
+                    record.add(unit.spec, fold, result, journal)
+                    left[fold.seed, fold.fold] -= 1
+                    if not left[fold.seed, fold.fold]:
+                        shutil.rmtree(unit.view.path)
             except BaseException as err:
                 if done := record.done:
                     err.add_note(
@@ -205,8 +216,6 @@ def _check(
     timeout: float | None,
     specs: Iterable[Spec],
 ) -> None:
-    if isolation not in ISOLATION:
-        raise unknown_name("isolation", isolation, ISOLATION)
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}.")
     if timeout is not None and not timeout > 0:
@@ -290,4 +299,5 @@ def _named(report: Progress, what: str) -> Callable[[int, int], None]:
 
 def _start(unit: Unit, workers: Pool | Local) -> Callable[[str], Any]:
     """Give what starts a unit's worker, or what answers in its place."""
-    return (unit.spec.answers or workers).start
+    start = (unit.spec.answers or workers).start
+    return lambda name: start(name, [unit.view.path], unit.spec.folders)

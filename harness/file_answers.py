@@ -43,7 +43,7 @@ class FileAnswers:
         self._predictor = predictor
         self._kind = kind
 
-    def start(self, name: str) -> FileSession:
+    def start(self, name: str, data: Sequence[Path] = (), code: Sequence[Path] = ()) -> FileSession:
         """Start a session; it learns from its messages which fold it is of."""
         return FileSession(self._files, self._predictor, self._kind)
 

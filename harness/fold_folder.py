@@ -1,12 +1,15 @@
-"""The input folder of a fold: which shards may be read, and the files of its targets.
+"""The input folder of a fold: the shards that may be read, and the files of its targets.
 
-It holds no truth: targets are described by a whitelist of columns, and shown responses do not lie
-in it but come with each call, so that a call with k cannot see what belongs to a greater k.
+It is all that a worker needs of a fold, and all that it may see. It holds no truth: targets are
+described by a whitelist of columns, and shown responses do not lie in it but come with each call,
+so that a call with k cannot see what belongs to a greater k.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +66,8 @@ class FoldFolder:
         path : Path
             The folder to make.
         shards : Path
-            Where the shards of all runs lie.
+            Where the shards of all runs lie; those of the train runs are linked to, or copied
+            where the file system has no links.
         train_runs : DataFrame
             The train rows of the runs.
         targets : DataFrame
@@ -81,7 +85,6 @@ class FoldFolder:
         path.mkdir(parents=True)
         runs = list(dict.fromkeys(train_runs["run"]))
         content = {
-            "shards": str(shards.resolve()),
             "train": [shard_name(run) for run in runs],
             "tables": list(tables),
             "partial": [shard_name(run) for run in partial],
@@ -94,6 +97,8 @@ class FoldFolder:
             (path / "instances.json").write_text(json.dumps(instances))
         _put(path / "models.arrow", models)
         _put(path / "scenarios.arrow", scenarios)
+        (path / "shards").mkdir()
+        _link([shard_name(run) for run in runs if run not in partial], tables, shards, path)
         for run, table in partial.items():
             (path / "partial").mkdir(exist_ok=True)
             write_table(path / "partial" / f"{shard_name(run)}.responses.arrow", table)
@@ -110,7 +115,7 @@ class FoldFolder:
             Further runs whose values are known, an Arrow stream.
         """
         content = self._content()
-        shards = Path(content["shards"])
+        shards = self.path / "shards"
         stems, partial = content["train"], set(content["partial"])
 
         def responses() -> pd.DataFrame:
@@ -145,9 +150,9 @@ class FoldFolder:
     def train_responses(self) -> list[Path]:
         """Give the files of the train responses, one for each run that has some."""
         content = self._content()
-        partial, shards = set(content["partial"]), Path(content["shards"])
+        partial = set(content["partial"])
         files = [
-            (self.path / "partial" if stem in partial else shards) / f"{stem}.responses.arrow"
+            self.path / ("partial" if stem in partial else "shards") / f"{stem}.responses.arrow"
             for stem in content["train"]
         ]
         return [file for file in files if file.exists()]
@@ -208,6 +213,20 @@ class FoldFolder:
     def run_specs(self) -> pd.DataFrame | None:
         """Give HELM's run_specs of the held-out runs; None where there are none."""
         return _concat([self.path / "run_specs.arrow"])
+
+
+def _link(stems: Sequence[str], tables: Sequence[str], shards: Path, folder: Path) -> None:
+    """Put the shards of some runs into a fold's folder."""
+    for stem in stems:
+        for table in tables:
+            name = f"{stem}.{table}.arrow"
+            source, target = shards / name, folder / "shards" / name
+            try:
+                os.link(source, target)
+            except FileNotFoundError:  # the run has none
+                continue
+            except OSError:  # no links here, or too many
+                shutil.copyfile(source, target)
 
 
 _DTYPES = {"string": "string", "int": "Int64", "bool": "boolean", "date": "datetime64[us]"}

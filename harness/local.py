@@ -8,12 +8,29 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.pool import CallFailed
+from harness.pool import CallFailed, Pool
 from harness.worker import Session, answer, failure
+
+
+def workers_of(level: str, log: Path, hidden: Sequence[Path] = ()) -> Pool | Local:
+    """Give what starts workers.
+
+    Parameters
+    ----------
+    level : str
+        As `harness.jail.probe.isolation_of` gives it.
+    log : Path
+        A folder for what they print.
+    hidden : sequence of Path
+        What they may not read even where it lies beside their code: the sources, the results.
+    """
+    return Local() if level == "none" else Pool(log, level=level, hidden=hidden)
 
 
 class Local:
@@ -36,8 +53,10 @@ class Local:
     def abort(self) -> None:
         """Nothing runs beside this process, so there is nothing to end."""
 
-    def start(self, name: str) -> LocalSession:
-        """Start a session."""
+    def start(
+        self, name: str, data: Sequence[Path] = (), code: Sequence[Path] = ()
+    ) -> LocalSession:
+        """Start a session; it may read everything that this process may."""
         return LocalSession()
 
 

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.channel import Channel, Closed, TimedOut, TooLarge
+from harness.jail.policy import Limits, Policy
 from harness.server import worker_environment
 from suites.errors import BenchcastError, UsageError
 
@@ -47,19 +49,37 @@ class Pool:
     ----------
     log : Path
         A folder for what workers print.
+    level : str
+        How workers are kept from the rest of the machine: as `harness.jail.probe.isolation_of`
+        gives it. ``process`` is an ordinary process.
+    hidden : sequence of Path
+        Files and folders that workers may not read, even where they lie beside their code:
+        the sources, the results. At ``weak`` nothing but the modes of files holds that.
+    limits : Limits, optional
+        What a worker in a jail may use.
 
     Notes
     -----
     Use as a context manager; leaving it ends the server. Safe to use from several threads.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *,
+        level: str = "process",
+        hidden: Sequence[Path] = (),
+        limits: Limits | None = None,
+    ) -> None:
         if not hasattr(os, "fork"):
             raise UsageError(
                 'this system cannot fork workers: evaluate with isolation="none" '
                 "(--isolation none), which runs predictors in this process."
             )
-        self._log = log
+        self._log = log.resolve()
+        self._level = level
+        self._hidden = _absolute(hidden)
+        self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -93,12 +113,25 @@ class Pool:
         if self._process is not None:
             self._process.kill()
 
-    def start(self, name: str) -> Worker:
-        """Start a worker; what it prints goes to ``<log>/<name>.log``."""
+    def start(self, name: str, data: Sequence[Path] = (), code: Sequence[Path] = ()) -> Worker:
+        """Start a worker; what it prints goes to ``<log>/<name>.log``.
+
+        Parameters
+        ----------
+        name : str
+        data : sequence of Path
+            Files and folders that it may read, in a jail.
+        code : sequence of Path
+            The same, but for what is hidden: the folder of a predictor's file.
+        """
+        jail = None
+        if self._level != "process":
+            files, folders = _absolute(data), _absolute(code)
+            jail = Policy(self._level, files, folders, self._hidden, limits=self._limits).to_json()
         ours, theirs = socket.socketpair()
         try:
             log = str(self._log / f"{name}.log")
-            answer = self._ask({"fork": log}, theirs.fileno())
+            answer = self._ask({"fork": log, "jail": jail}, theirs.fileno())
         finally:
             theirs.close()
         return Worker(self, Channel(ours), answer["pid"])
@@ -111,11 +144,11 @@ class Pool:
         assert self._control is not None
         with self._lock:
             try:
-                data = json.dumps(request).encode()
-                if descriptor is None:
-                    self._control.sendall(data)
-                else:
-                    socket.send_fds(self._control, [data], [descriptor])
+                data = json.dumps(request).encode() + b"\n"
+                sent = 0
+                if descriptor is not None:  # it goes with the first bytes
+                    sent = socket.send_fds(self._control, [data], [descriptor])
+                self._control.sendall(data[sent:])
                 answer = bytearray()
                 while not answer.endswith(b"\n"):
                     chunk = self._control.recv(4096)
@@ -212,6 +245,10 @@ class Worker:
                 end(self._pid, signal.SIGKILL)
         self._channel.close()
         return self._pool.wait(self._pid)
+
+
+def _absolute(paths: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(os.path.abspath(path) for path in paths)
 
 
 def _is_zombie(pid: int) -> bool:

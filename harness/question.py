@@ -121,6 +121,7 @@ def predict_run(
     question: Question,
     *,
     timeout: float | None = 600.0,
+    isolation: str = "best",
     progress: Callable[[int, int], None] | None = None,
 ) -> Forecast:
     """Answer a question about one run.
@@ -133,6 +134,8 @@ def predict_run(
         What is asked.
     timeout : float or None
         Seconds of wall time for each call of the predictor.
+    isolation : str
+        As `harness.evaluate` takes it.
     progress : callable, optional
         Called with (runs read, runs in all).
 
@@ -157,7 +160,7 @@ def predict_run(
     require_runs(suite, "learn from")
     with tempfile.TemporaryDirectory(prefix="benchcast-") as folder:
         held = HeldOut(suite, Path(folder), frames=False, progress=progress)
-        return _answer(held, question, timeout)
+        return _answer(held, question, timeout, isolation)
 
 
 def default_predictor(runs: pd.DataFrame, model: str, scenario: str) -> tuple[str, str]:
@@ -205,7 +208,7 @@ def said_unknown(kind: str, name: str, known: Sequence[str]) -> str:
 # -- private ---------------------------------------------------------------------------------------
 
 
-def _answer(held: HeldOut, question: Question, timeout: float | None) -> Forecast:
+def _answer(held: HeldOut, question: Question, timeout: float | None, isolation: str) -> Forecast:
     runs = held.runs
     model, scenario = question.model, question.scenario
     notes = [
@@ -253,7 +256,13 @@ def _answer(held: HeldOut, question: Question, timeout: float | None) -> Forecas
     if text is None:
         text, why = default_predictor(learn, model, scenario)
     spec, replies = ask(
-        held, ~hidden, [asked], parse_spec(text), seed=question.seed, timeout=timeout
+        held,
+        ~hidden,
+        [asked],
+        parse_spec(text),
+        seed=question.seed,
+        timeout=timeout,
+        isolation=isolation,
     )
     target = asked.row["target"]
     given = {

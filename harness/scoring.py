@@ -29,7 +29,8 @@ def score_predictions(
     metrics: str | Path | None = None,
     jobs: int = 1,
     out: str | Path | None = None,
-    isolation: str = "process",
+    isolation: str = "best",
+    require_isolation: str | None = None,
     timeout: float | None = 600.0,
     overwrite: bool = False,
     command: Sequence[str] | None = None,
@@ -50,7 +51,7 @@ def score_predictions(
         As `harness.evaluate` takes them: evaluated beside the task's reference, on the same folds.
     sources, identity, table, metrics : path, or list of paths, optional
         Where these lie now, if not where they lay when the split was written.
-    jobs, out, isolation, timeout, overwrite, command, progress
+    jobs, out, isolation, require_isolation, timeout, overwrite, command, progress
         As `harness.evaluate` takes them.
 
     Returns
@@ -106,6 +107,7 @@ def score_predictions(
             jobs=jobs,
             out=out,
             isolation=isolation,
+            require_isolation=require_isolation,
             timeout=timeout,
             overwrite=overwrite,
             command=command,

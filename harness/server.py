@@ -8,13 +8,17 @@ neither the parent's memory nor its descriptors, and its environment holds only 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
 from typing import Any
+
+from harness.jail.policy import Policy
 
 PRELOAD: tuple[str, ...] = (
     "numpy",
@@ -24,6 +28,7 @@ PRELOAD: tuple[str, ...] = (
     "scipy.special",
     "scipy.stats",
     "sklearn.linear_model",
+    "harness.jail.enter",
     "harness.worker",
     "suites.helm.frames",
 )
@@ -54,16 +59,18 @@ def main(control_fd: int) -> None:
     Parameters
     ----------
     control_fd : int
-        Descriptor of a connected Unix socket. A request is one line of JSON: ``{"fork": log}``
-        with the worker's socket attached, or ``{"wait": pid}``; the answer is a line of JSON.
+        Descriptor of a connected Unix socket. A request is one line of JSON: ``{"fork": log,
+        "jail": policy}`` with the worker's socket attached (``policy``: None, or as
+        `harness.jail.policy.Policy.to_json`), or ``{"wait": pid}``; the answer is a line of JSON.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     control = socket.socket(fileno=control_fd)
     for name in PRELOAD:
         importlib.import_module(name)
+    jailed: dict[int, str] = {}  # the workers in jails, and the folders they may write to
     while True:
         try:
-            data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+            data, descriptors = _receive(control)
         except OSError:
             return
         if not data:
@@ -71,19 +78,53 @@ def main(control_fd: int) -> None:
         request = json.loads(data)
         answer: dict[str, Any]
         if "fork" in request:
+            jail = _prepared(request["jail"], request["fork"])
             pid = os.fork()
             if pid == 0:
                 control.close()
-                _become_worker(descriptors[0], request["fork"])
+                _become_worker(descriptors[0], request["fork"], jail)
             os.close(descriptors[0])
+            if jail is not None:
+                jailed[pid] = jail.scratch
             answer = {"pid": pid}
         else:
-            _, status = os.waitpid(request["wait"], 0)
+            pid = request["wait"]
+            _, status = os.waitpid(pid, 0)
+            if pid in jailed:
+                from harness.jail.enter import clear_up
+
+                clear_up(pid, jailed.pop(pid), jailed)
             answer = {"code": os.waitstatus_to_exitcode(status)}
         control.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _become_worker(descriptor: int, log: str) -> None:
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """Receive one line, with what descriptors come with it; nothing at the end."""
+    data, descriptors = bytearray(), []
+    while not data.endswith(b"\n"):
+        chunk, more, _, _ = socket.recv_fds(control, 65536, 1)
+        if not chunk:
+            return b"", []
+        data += chunk
+        descriptors += more
+    return bytes(data), descriptors
+
+
+def _prepared(jail: dict[str, Any] | None, log: str) -> Policy | None:
+    """Give the policy of a jail, with a folder to write to where it needs one outside."""
+    if jail is None:
+        return None
+    from harness.jail import kernel
+
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # what outlives a worker comes to the server
+    policy = Policy.from_json(jail)
+    if policy.level == "strong":
+        return policy
+    place = tempfile.mkdtemp(prefix="scratch-", dir=os.path.dirname(log))
+    return dataclasses.replace(policy, scratch=place)
+
+
+def _become_worker(descriptor: int, log: str, jail: Policy | None) -> None:
     code = 1
     try:
         os.setsid()
@@ -97,9 +138,25 @@ def _become_worker(descriptor: int, log: str) -> None:
         os.close(output)
         os.close(null)
         from harness.channel import Channel
-        from harness.worker import serve
 
-        serve(Channel(socket.socket(fileno=descriptor)))
+        channel = Channel(socket.socket(fileno=descriptor))
+        if jail is None:
+            code = _serve(channel)
+        else:
+            from harness.jail.enter import run
+
+            run(jail, lambda: _serve(channel), lambda why: _decline(channel, why), {descriptor})
+    finally:
+        os._exit(code & 0xFF)
+
+
+def _serve(channel: Any) -> int:
+    """Be a worker until the parent is gone; give the status to exit with."""
+    from harness.worker import serve
+
+    code = 1
+    try:
+        serve(channel)
         code = 0
     except SystemExit as err:
         code = err.code if isinstance(err.code, int) else 1
@@ -112,7 +169,16 @@ def _become_worker(descriptor: int, log: str) -> None:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(code & 0xFF)
+    return code & 0xFF
+
+
+def _decline(channel: Any, why: str) -> None:
+    """Answer the first call with the reason why it is not carried out."""
+    from harness.channel import Closed
+
+    with contextlib.suppress(Closed):
+        channel.receive()
+        channel.send({"error": "failed", "message": why})
 
 
 def _die_with_parent() -> None:

@@ -65,6 +65,11 @@ class Spec:
     answers: Any = field(default=None, compare=False, repr=False)
 
     @property
+    def folders(self) -> list[Path]:
+        """Where its code lies, if it comes from a file."""
+        return [Path(self.file).parent] if self.file else []
+
+    @property
     def text(self) -> str:
         """The spec as it can be given to a command."""
         home = self.module or self.file or "notebook"

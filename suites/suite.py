@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suites.errors import UsageError, unknown_name
@@ -114,6 +115,13 @@ class Suite:
         together = ProblemLog()
         together.extend([*self._problems, *self._found])
         return together.frame()
+
+    def places(self) -> list[Path]:
+        """Give the local files and folders that the runs were read from."""
+        from suites.locations import is_url
+
+        found = dict.fromkeys(run.location for _, run in self._described)
+        return [Path(place) for place in found if not is_url(place)]
 
     @cached_property
     def by_run(self) -> Mapping[str, list[Entry]]:

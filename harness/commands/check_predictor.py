@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.commands.common import (
     add_command,
+    add_isolation,
     add_json,
     add_source_arguments,
     print_json,
@@ -28,6 +29,7 @@ def add(commands: Any) -> None:
     )
     add_source_arguments(parser, required=False)
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for each check")
+    add_isolation(parser)
     add_json(parser)
 
 
@@ -38,7 +40,13 @@ def run(options: argparse.Namespace) -> int:
 
     source = read_source(options) if options.sources else None
     with Bar() as bar:
-        report = check_predictor(options.spec, source, timeout=options.timeout, progress=bar)
+        report = check_predictor(
+            options.spec,
+            source,
+            timeout=options.timeout,
+            isolation=options.isolation,
+            progress=bar,
+        )
     if options.json:
         findings = [found._asdict() for found in report.findings]
         print_json({"predictor": report.spec, "failed": report.failed, "findings": findings})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_command",
+    "add_isolation",
     "add_json",
     "add_source_arguments",
     "folds_of",
@@ -38,6 +39,21 @@ def add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.Ar
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Declare ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_isolation(parser: Any, *, least: bool = False) -> None:
+    """Declare ``--isolation``; with `least` also ``--require-isolation``."""
+    parser.add_argument(
+        "--isolation",
+        default="best",
+        metavar="LEVEL",
+        help="best (default): workers in the best jail of this machine; strong, medium or weak: "
+        "in this one; process: in none; none: no workers. harness doctor explains them",
+    )
+    if least:
+        parser.add_argument(
+            "--require-isolation", metavar="LEVEL", help="stop unless it is at least this one"
+        )
 
 
 def add_source_arguments(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands.common import (
     add_command,
+    add_isolation,
     add_json,
     add_source_arguments,
     folds_of,
@@ -60,7 +61,7 @@ def add(commands: Any) -> None:
         help="block (default): what is the same under two names is held out together; strict: "
         "near-duplicate models too; report: neither",
     )
-    parser.add_argument("--isolation", default="process", help="process (default) or none")
+    add_isolation(parser, least=True)
     parser.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace results at --out")
     add_json(parser)
@@ -90,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
             "jobs": options.jobs,
             "timeout": options.timeout,
             "isolation": options.isolation,
+            "require_isolation": options.require_isolation,
             "out": options.out,
             "overwrite": options.overwrite,
             "fail_on": options.fail_on,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands.common import (
     add_command,
+    add_isolation,
     add_json,
     add_source_arguments,
     print_json,
@@ -49,6 +50,7 @@ def add(commands: Any) -> None:
     )
     group.add_argument("--seed", type=int, default=0, help="of what is random")
     group.add_argument("--timeout", type=float, default=600.0, help="seconds for each call")
+    add_isolation(group)
     group.add_argument("--plot", metavar="FILE", help="draw the distribution: .png or .svg")
     add_json(parser)
 
@@ -83,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
             suite,
             question,
             timeout=options.timeout,
+            isolation=options.isolation,
             progress=lambda done, total: bar("reading", done, total),
         )
     say_problems(suite, said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harness.commands.common import add_command, add_json
+from harness.commands.common import add_command, add_isolation, add_json
 from harness.commands.evaluate import show
 
 
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     group.add_argument("--metrics", metavar="FILE", help="YAML with facts of your own metrics")
     parser.add_argument("--jobs", type=int, default=1, help="workers at a time")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for each call")
-    parser.add_argument("--isolation", default="process", help="process (default) or none")
+    add_isolation(parser, least=True)
     parser.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace results at --out")
     add_json(parser)
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             timeout=options.timeout,
             isolation=options.isolation,
+            require_isolation=options.require_isolation,
             out=options.out,
             overwrite=options.overwrite,
             command=options.command_line,

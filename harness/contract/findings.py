@@ -13,6 +13,7 @@ from harness.contract.checks import CHECKS
 from harness.contract.context import OUTCOMES, Finding
 from harness.contract.prepare import prepare
 from harness.description import describe
+from harness.jail.probe import isolation_of
 from harness.pool import CallFailed, Pool, WorkerLost
 from harness.spec import Spec, parse_spec
 from suites.errors import UsageError
@@ -50,6 +51,7 @@ def check_predictor(
     source: Suite | None = None,
     *,
     timeout: float | None = 600.0,
+    isolation: str = "best",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Check that a predictor keeps the contract, each check in a worker of its own.
@@ -62,6 +64,8 @@ def check_predictor(
         Runs to check it on; by default made ones (`harness.contract.made`).
     timeout : float or None
         Seconds of wall time for one check.
+    isolation : str
+        As `harness.evaluate` takes it; not ``none``, as a check may harm its process.
     progress : callable, optional
         Called with (what, done, in all).
 
@@ -79,7 +83,14 @@ def check_predictor(
     started = time.perf_counter()
     predictor = parse_spec(spec) if isinstance(spec, str) else spec
     findings: list[Finding] = []
-    with tempfile.TemporaryDirectory(prefix="benchcast-") as place, Pool(Path(place)) as workers:
+    if isolation == "none":
+        raise UsageError("checks are made in workers: their isolation cannot be none.")
+    level = isolation_of(isolation)
+    hidden = source.places() if source is not None else []
+    with (
+        tempfile.TemporaryDirectory(prefix="benchcast-") as place,
+        Pool(Path(place), level=level, hidden=hidden) as workers,
+    ):
         described = describe(workers, predictor, timeout)
         if "error" in described:
             raise UsageError(f"cannot make the predictor {predictor.text}: {described['message']}.")
@@ -111,7 +122,7 @@ def _carried_out(
     workers: Pool, spec: Spec, name: str, folder: Path, timeout: float | None
 ) -> Finding:
     message: dict[str, Any] = {"call": "check", "name": name, "folder": str(folder)}
-    with workers.start(f"check-{name.replace(' ', '-')}") as worker:
+    with workers.start(f"check-{name.replace(' ', '-')}", [folder], spec.folders) as worker:
         worker.call(spec.load_message(), timeout=timeout)
         found, _ = worker.call(message, timeout=timeout)
     texts = [str(found.get(key)) for key in ("outcome", "message", "mend")]

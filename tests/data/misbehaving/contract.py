@@ -1,7 +1,5 @@
 """Predictors that break the contract in one respect each; the class says in which."""
 
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -276,11 +274,11 @@ class HidesThatItReadsMore(Decent):
 
 
 class LooksForTheTruth(Decent):
-    """Finds the shards of the held-out runs through the inner parts of what it is given."""
+    """Finds the shards of the held-out runs near what it is given."""
 
     def fit(self, train_split):
         folder = found_in(train_split.__dict__["runs"]).path
-        self.shards = Path(json.loads((folder / "fold.json").read_text())["shards"])
+        self.shards = folder.parents[1] / "shards"
         super().fit(train_split)
 
     def normal(self, row):

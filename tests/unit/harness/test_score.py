@@ -13,6 +13,7 @@ import pytest
 import harness
 from harness import prediction_files
 from harness.cli import main
+from harness.jail.probe import available_levels
 from harness.predictor import RunPrediction, RunPredictor
 from harness.results import Results
 from leaderboard.cli import main as leaderboard
@@ -169,7 +170,7 @@ def test_workers_and_small_blocks_change_nothing(scored, split, folder, tmp_path
     monkeypatch.setattr(prediction_files, "_BUFFER", 3000)
     path = folder / "others.parquet"
     results = harness.score_predictions(path, split, jobs=2, out=tmp_path / "results")
-    assert results.manifest["isolation"] == "process"
+    assert results.manifest["isolation"] == available_levels()[0]
     assert_same_files(scored, results)
 
 
