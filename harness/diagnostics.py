@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.prediction_table import from_bytes
+from harness.untrusted_table import read_untrusted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +81,7 @@ def read_table(kind: str, data: bytes) -> pa.Table:
         If it is not such a table.
     """
     wanted = schema(kind)
-    table = from_bytes(data, tuple(wanted.names)).cast(wanted)
+    table = read_untrusted(data, tuple(wanted.names)).cast(wanted)
     if kind == "checks":
         if table.num_rows > _MOST_CHECKS:
             raise ValueError(f"at most {_MOST_CHECKS} checks are kept, not {table.num_rows}")

@@ -6,17 +6,19 @@ Everything a predictor can do wrong ends here as a status of its own targets.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from harness.diagnostics import read_table, why_failed
 from harness.joint_rules import GroupScore
 from harness.judging import Judged, Losses, Said
 from harness.pool import CallFailed, WorkerLost
-from harness.prediction_table import COLUMNS, from_bytes
+from harness.prediction_table import COLUMNS
 from harness.spec import Spec
+from harness.untrusted_table import read_untrusted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.split import Fold
+
+
+_MOST_STATUSES = 1 << 26  # bytes
 
 
 class Caller(Protocol):
@@ -184,9 +189,8 @@ class Unit:
         except CallFailed as err:
             return self._all(result, k, err.status, str(err))
         try:
-            table = from_bytes(blobs[0], COLUMNS)
-            given = json.loads(blobs[1])
-            status = {str(t): (str(s), str(m)) for t, (s, m) in given.items()}
+            table = read_untrusted(blobs[0], COLUMNS)
+            status = _statuses(blobs[1])
             judged = self.view.judge(k, table, status)
         except Exception as err:  # whatever a predictor's process may write is no reason to stop
             self._all(result, k, "invalid", f"its answer cannot be read: {err}")
@@ -255,6 +259,13 @@ class Unit:
         fold = self.view.fold
         text = f"{self.spec.cls}|{self.spec.settings_hash}|{fold.seed}|{fold.fold}|{k}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def _statuses(content: bytes) -> dict[str, tuple[str, str]]:
+    """Read what a worker says became of its targets: target → status, why."""
+    if len(content) > _MOST_STATUSES:  # some JSON takes twenty times its size in memory
+        raise ValueError(f"{len(content)} bytes of statuses")
+    return msgspec.json.decode(content, type=dict[str, tuple[str, str]])
 
 
 def _seconds(value: Any) -> float:

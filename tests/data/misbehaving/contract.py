@@ -1,6 +1,5 @@
 """Predictors that break the contract in one respect each; the class says in which."""
 
-
 import numpy as np
 import pandas as pd
 
