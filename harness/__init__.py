@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from harness.data_splits import DataSplit, SequesteredTestSplit, TestSplit, TrainSplit
     from harness.evaluation import evaluate
     from harness.instance_predictor import InstancePrediction, InstancePredictor
+    from harness.mending import evaluate_failed
     from harness.merging import merge
     from harness.predictor import Predictor, RunPrediction, RunPredictor
     from harness.question import Question, predict_run
     from harness.results import Results
     from harness.scoring import score_predictions
     from harness.split_folder import write_split
+    from harness.submitting import submit
     from harness.vector import evaluate_all
     from harness.vector_results import VectorResults
     from suites.helm.objects import HelmOutputs, HelmRun, HelmRuns, HelmSuite, HelmSuites
@@ -45,9 +47,11 @@ _HOMES = {
     "compare_models": "harness.comparison",
     "evaluate": "harness.evaluation",
     "evaluate_all": "harness.vector",
+    "evaluate_failed": "harness.mending",
     "merge": "harness.merging",
     "predict_run": "harness.question",
     "score_predictions": "harness.scoring",
+    "submit": "harness.submitting",
     "write_split": "harness.split_folder",
 }
 
@@ -72,9 +76,11 @@ __all__ = [
     "compare_models",
     "evaluate",
     "evaluate_all",
+    "evaluate_failed",
     "merge",
     "predict_run",
     "score_predictions",
+    "submit",
     "write_split",
 ]
 

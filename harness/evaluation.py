@@ -146,7 +146,7 @@ def evaluate(
             ks, all_folds = design.apply(held)
             if expect is not None:
                 _require_same(expect, held.hashes(all_folds))
-            record = Record(recipe, suite, held, specs, ks, all_folds, level, command, leaks)
+            record = Record(design, suite, held, specs, ks, all_folds, level, command)
             for spec in specs:
                 description = described[spec.name]
                 record.describe(spec, description, why_not(description, recipe, held))

@@ -1,21 +1,22 @@
-"""`merge`: results of other predictors on the same split and truth, in one folder."""
+"""Results of several evaluations of one split in one folder: `merge` them, `add` to them."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.journal import fingerprint
-from harness.output_folder import output_folder
+from harness.output_folder import Output, output_folder
 from harness.results import TABLES, Results
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["merge"]
+__all__ = ["add", "merge"]
 
 _SHARED: tuple[str, ...] = ("targets", "split", "problems")
 """Tables that are the same in all results of one split."""
@@ -77,15 +78,71 @@ def merge(
         _require_one_split(parts[0], part)
     takes = _who_comes_from_where(parts)
     with output_folder(out, overwrite) as output:
-        for name in TABLES:
-            table = _joined(name, parts, takes)
-            _write(output.folder / f"{name}.parquet", table)
-        text = json.dumps(_manifest(parts, takes, command), indent=2, ensure_ascii=False)
-        (output.folder / "manifest.json").write_text(
-            text + "\n", encoding="utf-8", errors="backslashreplace"
-        )
-        output.put()
+        _put_together(parts, takes, {}, command, output)
     return Results(output.final, output.keep)
+
+
+def add(
+    folder: str | Path,
+    made: Results,
+    names: Sequence[str],
+    marks: Mapping[str, Any] | None = None,
+) -> Results:
+    """Put some predictors of an evaluation into a results folder of the same split.
+
+    Predictors of these names that the folder has are replaced. One process at a time can do it;
+    what else lies in the folder stays.
+
+    Parameters
+    ----------
+    folder : path
+        The results folder.
+    made : Results
+        The evaluation.
+    names : sequence of str
+        Which of its predictors.
+    marks : mapping, optional
+        What is noted of them in the manifest, beside what the evaluation noted.
+
+    Returns
+    -------
+    Results
+        The folder as it is then.
+
+    Raises
+    ------
+    UsageError
+        If they are not of one split, or another process writes the folder.
+    """
+    with output_folder(folder, overwrite=True, kept="nothing") as output:
+        there = Results.load(folder)
+        _require_one_split(there, made)
+        stay = [one["name"] for one in there.manifest["predictors"] if one["name"] not in names]
+        command = there.manifest.get("command")
+        for path in there.path.iterdir():
+            if (path.suffix == ".parquet" and path.stem in TABLES) or path.name == "manifest.json":
+                continue
+            copy = shutil.copytree if path.is_dir() else shutil.copy2
+            copy(path, output.folder / path.name)
+        _put_together([there, made], [stay, list(names)], marks or {}, command, output)
+    return Results.load(folder)
+
+
+def _put_together(
+    parts: Sequence[Results],
+    takes: Sequence[Sequence[str]],
+    marks: Mapping[str, Any],
+    command: Sequence[str] | None,
+    output: Output,
+) -> None:
+    """Write the tables and the manifest; `marks` are those of what the last part gives."""
+    for name in TABLES:
+        _write(output.folder / f"{name}.parquet", _joined(name, parts, takes))
+    text = json.dumps(_manifest(parts, takes, marks, command), indent=2, ensure_ascii=False)
+    (output.folder / "manifest.json").write_text(
+        text + "\n", encoding="utf-8", errors="backslashreplace"
+    )
+    output.put()
 
 
 def _require_one_split(one: Results, other: Results) -> None:
@@ -142,14 +199,20 @@ def _joined(name: str, parts: Sequence[Results], takes: Sequence[Sequence[str]])
 
 
 def _manifest(
-    parts: Sequence[Results], takes: Sequence[Sequence[str]], command: Sequence[str] | None
+    parts: Sequence[Results],
+    takes: Sequence[Sequence[str]],
+    marks: Mapping[str, Any],
+    command: Sequence[str] | None,
 ) -> dict[str, Any]:
-    predictors = [
-        {**predictor, "isolation": predictor.get("isolation", part.manifest.get("isolation"))}
-        for part, own in zip(parts, takes, strict=True)
-        for predictor in part.manifest["predictors"]
-        if predictor["name"] in own
-    ]
+    entries: dict[str, dict[str, Any]] = {
+        predictor["name"]: {} for part in parts for predictor in part.manifest["predictors"]
+    }
+    for number, (part, own) in enumerate(zip(parts, takes, strict=True), start=1):
+        for predictor in part.manifest["predictors"]:
+            if predictor["name"] in own:
+                level = predictor.get("isolation", part.manifest.get("isolation"))
+                last = marks if number == len(parts) else {}
+                entries[predictor["name"]] = {**predictor, "isolation": level, **last}
     notes = [note for part in parts for note in part.manifest.get("notes", ())]
     kept = ("command", "benchcast", "isolation", "libraries", "host", "identity")
     return {
@@ -157,9 +220,14 @@ def _manifest(
         "command": None if command is None else list(command),
         "notes": list(dict.fromkeys(notes)),
         "identity": fingerprint({"merged": [part.manifest.get("identity") for part in parts]}),
-        "merged": [{key: part.manifest.get(key) for key in kept} for part in parts],
-        "predictors": predictors,
+        "merged": [one for part in parts for one in _evaluations(part.manifest, kept)],
+        "predictors": [entry for entry in entries.values() if entry],
     }
+
+
+def _evaluations(manifest: Mapping[str, Any], kept: Sequence[str]) -> list[dict[str, Any]]:
+    """Give the facts of the evaluations that results come from."""
+    return manifest.get("merged") or [{key: manifest.get(key) for key in kept}]
 
 
 def _write(path: Path, table: pa.Table) -> None:

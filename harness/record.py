@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.again import made_of
 from harness.beyond_targets import calibration_table, groups_table
+from harness.design import Design
 from harness.diagnostics import KINDS, failed_checks, schema
 from harness.held_out import HeldOut
 from harness.journal import Journal, fingerprint
@@ -29,7 +31,6 @@ from harness.results import KEY
 from harness.shards import read_table
 from harness.spec import Spec
 from harness.split import Fold
-from harness.task import Task
 from harness.unit import UnitResult
 from suites.suite import Suite
 
@@ -41,7 +42,7 @@ LIBRARIES: tuple[str, ...] = ("benchcast", "numpy", "pandas", "scipy", "scikit-l
 SCORER_VERSION = 1
 """Raised whenever a change of the rules changes a number."""
 
-_FAILED = ("missing", "duplicate", "invalid", "failed", "timeout")
+FAILED = ("missing", "duplicate", "invalid", "failed", "timeout")
 
 
 class Record:
@@ -49,7 +50,7 @@ class Record:
 
     Parameters
     ----------
-    task : Task
+    design : Design
         What is held out.
     suite : Suite
         What was read.
@@ -62,16 +63,14 @@ class Record:
     folds : sequence of Fold
         All folds of all seeds.
     isolation : str
-        ``process`` or ``none``.
+        The level that was reached (`harness.jail.policy.LEVELS`).
     command : sequence of str or None
         The command line.
-    leaks : str
-        ``block`` or ``report``.
     """
 
     def __init__(
         self,
-        task: Task,
+        design: Design,
         suite: Suite,
         held: HeldOut,
         specs: Sequence[Spec],
@@ -79,10 +78,10 @@ class Record:
         folds: Sequence[Fold],
         isolation: str,
         command: Sequence[str] | None,
-        leaks: str = "block",
     ) -> None:
-        self.leaks = leaks
-        self.task = task
+        self.design = design
+        self.leaks = design.leaks
+        self.task = design.task
         self.suite = suite
         self.held = held
         self.specs = list(specs)
@@ -292,7 +291,7 @@ class Record:
         results = [self._results[(spec.name, seed, fold.fold)] for fold in folds]
         own = [row for result in results for row in result.scores]
         for fold, result in zip(folds, results, strict=True):
-            failed = [(k, t) for k, t, state, _, _ in result.status if state in _FAILED]
+            failed = [(k, t) for k, t, state, _, _ in result.status if state in FAILED]
             imputed = penalties(failed, own, reference.get(seed, {}), result.uniform)
             punished = {(k, target) for k, target, _ in imputed}
             for k, target, state, outside, message in sorted(
@@ -398,6 +397,7 @@ class Record:
                     self.held.strict_relations if self.leaks == "strict" else self.held.relations
                 ),
             },
+            "made_of": {**made_of(self.suite, self.design), "fail_on": sorted(fail_on)},
             "sha256": self.held.hashes(self.folds),
             "identity": self.identity(fail_on),
             "predictors": [self._predictor(spec) for spec in self.specs],

@@ -6,18 +6,17 @@ fold; `Split` reads the folder back, and the sources that it was made of.
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from harness.again import made_of, reread, task_in
 from harness.design import Design
 from harness.evaluation import selected
 from harness.fold_folder import FoldFolder
@@ -26,7 +25,7 @@ from harness.held_out import HeldOut, target_id
 from harness.output_folder import output_folder
 from harness.prediction_table import from_bytes
 from harness.shards import read_table
-from harness.task import Task, task_of
+from harness.task import Task
 from suites.errors import UsageError
 from suites.reading import read
 from suites.schema import arrow_schema
@@ -38,12 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Split", "write_split"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever readers of such folders have to change."""
 
 _ROWS = 1 << 20  # of train responses that are kept in memory, and written together
-
-_READING = ("identity", "table", "metrics", "error_policy")
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Split:
     @property
     def task(self) -> Task:
         """The task, with its settings."""
-        return task_of(self.manifest["task"], f"of {self.path / 'manifest.json'}")
+        return task_in(self.manifest, self.path / "manifest.json")
 
     @property
     def k(self) -> list[int]:
@@ -131,22 +128,7 @@ class Split:
         UsageError
             If they are not there, or other runs than the split's.
         """
-        kept = self.manifest["reading"]
-        options = {name: moved.get(name) or kept[name] for name in _READING}
-        places = [str(source) for source in sources or ()]
-        if not places:
-            for source in self.manifest["sources"]:
-                # runs of one name from two sources are told apart by what these were called
-                here = _absolute(source["given"]) == source["absolute"]
-                places.append(source["given" if here else "absolute"])
-        try:
-            suite = read(*places, select=Selection(**self.manifest["selection"]), **options)
-        except UsageError as err:
-            if sources:
-                raise
-            raise UsageError(
-                f"{err} If the sources lie elsewhere now, name them: --source."
-            ) from err
+        suite = reread(self.manifest, sources, **moved)
         self._require_runs(suite)
         return suite
 
@@ -222,11 +204,20 @@ def write_split(
 'train_responses.parquet', 'train_runs.parquet']
     """
     design = Design.of(task, k, folds, seeds, leaks)
-    places = _places(sources)
-    reading = {"identity": identity, "table": table, "metrics": metrics}
-    kept = {name: _keepable(value) for name, value in reading.items()}
     if suite is None:
-        suite = read(*places, select=select, error_policy=error_policy, **reading)  # type: ignore[arg-type]
+        suite = read(
+            sources,
+            select=select,
+            identity=identity,
+            table=table,
+            metrics=metrics,
+            error_policy=error_policy,
+        )
+    if suite.origin is None:
+        raise UsageError(
+            "name the sources of a split by their paths, from which they are read again when "
+            "predictions are scored: these are objects in memory."
+        )
     suite = selected(suite, design.task)
     require_runs(suite, "split")
     report = progress or (lambda what, done, total: None)
@@ -250,15 +241,8 @@ def write_split(
             "format": FORMAT,
             "benchcast": version("benchcast"),
             "command": None if command is None else list(command),
-            "sources": [{"given": place, "absolute": _absolute(place)} for place in places],
-            "reading": {**kept, "error_policy": error_policy},
-            "selection": asdict(suite.selection),
-            "task": asdict(design.task),
+            **made_of(suite, design),
             "k": ks,
-            "folds": design.folds,
-            "seeds": list(design.seeds),
-            "leaks": leaks,
-            "runs": len(suite),
             "units": [[fold.seed, fold.fold] for fold in made],
             "notes": list(suite.notes),
             "sha256": held.hashes(made),
@@ -366,26 +350,3 @@ def _is_split(folder: Path) -> bool:
     except UsageError:
         return False
     return True
-
-
-def _places(sources: Any) -> list[str]:
-    """Give the sources as text."""
-    if isinstance(sources, str | os.PathLike):
-        return [os.fspath(sources)]
-    if isinstance(sources, list | tuple):
-        return [place for source in sources for place in _places(source)]
-    raise UsageError(
-        "name the sources of a split by their paths, from which they are read again when "
-        f"predictions are scored: got a {type(sources).__name__}."
-    )
-
-
-def _absolute(place: str) -> str:
-    """Give the absolute path of a source that is a path, or a glob of paths."""
-    is_local = os.path.exists(place) or (glob.has_magic(place) and "://" not in place)
-    return os.path.abspath(place) if is_local else place
-
-
-def _keepable(value: Any) -> Any:
-    """Give an option of reading as a manifest keeps it: a file by its absolute path."""
-    return os.path.abspath(value) if isinstance(value, str | os.PathLike) else value

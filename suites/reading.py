@@ -15,6 +15,7 @@ from suites.errors import ReadError, UsageError, unknown_name
 from suites.identity import Identity
 from suites.locations import is_url, list_files, manifest, require_reachable
 from suites.metric_rules import MetricRules
+from suites.origin import Origin
 from suites.problem import Problem, ProblemLog
 from suites.reader import Reader, ReadOptions, RunDescription
 from suites.selection import Selection
@@ -104,7 +105,10 @@ def read(
     for kind, given in together.items():
         reader = kind.open_together(given, options, problems.add)
         described += [(reader, run) for run in reader.runs()]
-    return Suite(_unique(described, problems), problems, select or Selection())
+    origin = Origin.of(
+        places, identity=identity, table=table, metrics=metrics, error_policy=error_policy
+    )
+    return Suite(_unique(described, problems), problems, select or Selection(), origin)
 
 
 def readers() -> dict[str, type[Reader]]:

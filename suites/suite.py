@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suites.errors import UsageError, unknown_name
+from suites.origin import Origin
 from suites.problem import Problem, ProblemLog
 from suites.reader import FRAMES, Figure, Reader, RunDescription
 from suites.schema import RUNS, arrow_schema, concat_details, frame_of, to_pandas
@@ -48,6 +49,8 @@ class Suite:
         Where problems go.
     selection : Selection
         Which runs, and which number of each.
+    origin : Origin, optional
+        How they were read, where that can be said.
 
     Attributes
     ----------
@@ -69,7 +72,9 @@ class Suite:
         described: Iterable[tuple[Reader, RunDescription]],
         problems: ProblemLog,
         selection: Selection,
+        origin: Origin | None = None,
     ) -> None:
+        self.origin = origin
         self._described = list(described)
         self._problems = problems
         self._found = ProblemLog(strict=problems.strict)  # by this selection, not by reading
@@ -153,7 +158,10 @@ class Suite:
             Fields of `Selection` to change.
         """
         return Suite(
-            self._described, self._problems, replace(selection or self.selection, **changes)
+            self._described,
+            self._problems,
+            replace(selection or self.selection, **changes),
+            self.origin,
         )
 
     def through(

@@ -64,18 +64,28 @@ def add(commands: Any) -> None:
     add_isolation(parser, least=True)
     parser.add_argument("--out", required=True, metavar="DIR", help="the results folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace results at --out")
+    parser.add_argument(
+        "--only-failed",
+        action="store_true",
+        help="evaluate the predictors of the results at --out again that failed on some target, "
+        "and keep the others; with --predictor: only those named",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, and print the ranking."""
     from harness.evaluation import evaluate
+    from harness.mending import evaluate_failed
     from harness.progress import Bar
     from harness.spec import expand
     from harness.task import Task, load_task
     from harness.vector import evaluate_all, tasks_named
+    from suites.errors import UsageError
 
     tasks = tasks_named(options.task or ["heldout-run"])
+    if options.only_failed and len(tasks) > 1:
+        raise UsageError("--only-failed mends the results of one task: name its --task and --out.")
     suite = read_source(options)
     said = say_problems(suite)
     asked = {
@@ -92,17 +102,20 @@ def run(options: argparse.Namespace) -> int:
             "timeout": options.timeout,
             "isolation": options.isolation,
             "require_isolation": options.require_isolation,
-            "out": options.out,
-            "overwrite": options.overwrite,
             "fail_on": options.fail_on,
             "leaks": options.leaks,
             "command": options.command_line,
             "progress": bar,
         }
+        place: dict[str, Any] = {"out": options.out, "overwrite": options.overwrite}
         if len(tasks) > 1:
-            several = evaluate_all(suite, predictors, tasks=[task for task, _ in tasks], **common)
+            recipes = [task for task, _ in tasks]
+            several = evaluate_all(suite, predictors, tasks=recipes, **common, **place)
+        elif options.only_failed:
+            named = predictors if options.predictor else ()
+            results = evaluate_failed(suite, options.out, named, task=tasks[0][0], **common)
         else:
-            results = evaluate(suite, predictors, task=tasks[0][0], **common)
+            results = evaluate(suite, predictors, task=tasks[0][0], **common, **place)
     if len(tasks) > 1:
         say_problems(several, said)
         return show_several(several, options.json)
