@@ -614,7 +614,7 @@ def test_what_holds_no_split_is_refused(own, made, split, tmp_path):
     manifest = json.loads((own / "split" / "manifest.json").read_text())
     for text, said in (
         ("{", "is damaged"),
-        (json.dumps({**manifest, "format": 9}), "has format 9, this version reads 1"),
+        (json.dumps({**manifest, "format": 9}), "has format 9, this version reads 2"),
     ):
         (own / "split" / "manifest.json").write_text(text)
         with pytest.raises(UsageError, match=said):
@@ -682,5 +682,9 @@ def test_the_commands_split_and_score(source, tmp_path, capsys, monkeypatch):
 def test_a_split_of_what_has_no_path_is_refused(source, split, tmp_path):
     import suites
 
+    suite = suites.read(source)
+    with pytest.raises(UsageError, match="cannot read a Suite"):
+        harness.write_split(suite, tmp_path / "split")
+    changed = suite.through(lambda reader, run: (reader, run))
     with pytest.raises(UsageError, match="by their paths"):
-        harness.write_split(suites.read(source), tmp_path / "split")
+        harness.write_split(source, tmp_path / "split", suite=changed)
