@@ -1,4 +1,4 @@
-"""Ask one predictor for runs that were not made, in a worker, as an evaluation does."""
+"""Ask one predictor for runs that were not made, in workers, as an evaluation does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Reply", "ask"]
+__all__ = ["Asker", "Reply"]
 
 
 @dataclass(frozen=True)
@@ -98,34 +98,17 @@ class _View:
         return {}
 
 
-def ask(
-    held: HeldOut,
-    train: NDArray[np.bool_],
-    asked: Sequence[AskedRun],
-    spec: Spec,
-    *,
-    joint: bool = False,
-    before: bool = True,
-    seed: int = 0,
-    timeout: float | None = 600.0,
-    isolation: str = "best",
-) -> tuple[Spec, dict[int, Reply]]:
-    """Ask a predictor for the distributions of runs.
+class Asker:
+    """One predictor that is asked, as often as one likes; use as a context manager.
 
     Parameters
     ----------
     held : HeldOut
         The source's runs.
-    train : array of bool, shape (rows of ``held.runs``,)
-        Which of them it may learn from.
-    asked : sequence of AskedRun
-        What to predict; one or more.
     spec : Spec
-        The predictor.
+        The predictor; with `joint` it is given the setting ``joint`` where it has it.
     joint : bool
-        Ask for draws that belong together, where the predictor has the setting ``joint``.
-    before : bool
-        Ask also for what it would say without the observed responses.
+        Ask for draws that belong together.
     seed : int
         For what is random in it.
     timeout : float or None
@@ -133,59 +116,117 @@ def ask(
     isolation : str
         As `harness.evaluate` takes it.
 
-    Returns
-    -------
-    Spec
-        The predictor with the settings it was given.
-    dict of int to Reply
-        Number of shown responses → reply: 0, and the largest number that was observed of a run.
-
     Raises
     ------
     UsageError
-        If the predictor cannot be made, does not apply, or failed.
+        If the predictor cannot be made, or does not apply.
     """
-    if not train.any():
-        raise UsageError("nothing is left to learn from: all runs of the source are held out.")
-    task = load_task("heldout-run")
-    work = held.folder / f"asked-{hashlib.sha256(repr((spec.name, seed)).encode()).hexdigest()[:8]}"
-    work.mkdir()
-    most = max(run.k for run in asked)
-    # every run that is asked for has more instances than were shown of it; of the others the
-    # least k is enough to say that something is shown
-    k = most if len(asked) == 1 else min(most, 1)
-    ks = sorted({0, k} if before else {k})
-    level = isolation_of(isolation)
-    with workers_of(level, work, [*held.suite.places(), held.folder]) as workers:
-        description = describe(workers, spec, timeout)
-        if joint and "joint" in description.get("settings", ()) and "joint" not in spec.settings:
-            spec = dataclasses.replace(spec, settings={**spec.settings, "joint": True})
-        why = why_not(description, task, held)
+
+    def __init__(
+        self,
+        held: HeldOut,
+        spec: Spec,
+        *,
+        joint: bool = False,
+        seed: int = 0,
+        timeout: float | None = 600.0,
+        isolation: str = "best",
+    ) -> None:
+        self.spec = spec
+        self._held, self._joint, self._seed, self._timeout = held, joint, seed, timeout
+        self._level = isolation_of(isolation)
+        self._asked = 0
+        name = hashlib.sha256(repr((spec.name, seed)).encode()).hexdigest()[:8]
+        self._work = held.folder / f"asked-{name}"
+
+    def __enter__(self) -> Asker:
+        self._work.mkdir()
+        hidden = [*self._held.suite.places(), self._held.folder]
+        self._workers = workers_of(self._level, self._work, hidden)
+        self._workers.__enter__()
+        try:
+            self._description = self._described()
+        except BaseException:
+            self._workers.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._workers.__exit__(*exc)
+
+    def ask(
+        self, train: NDArray[np.bool_], asked: Sequence[AskedRun], *, before: bool = True
+    ) -> dict[int, Reply]:
+        """Ask for the distributions of runs.
+
+        Parameters
+        ----------
+        train : array of bool, shape (rows of ``held.runs``,)
+            Which of them it may learn from.
+        asked : sequence of AskedRun
+            What to predict; one or more.
+        before : bool
+            Ask also for what it would say without the observed responses.
+
+        Returns
+        -------
+        dict of int to Reply
+            Number of shown responses → reply: 0, and the largest number that was observed of a
+            run.
+
+        Raises
+        ------
+        UsageError
+            If it gave no prediction.
+        """
+        if not train.any():
+            raise UsageError("nothing is left to learn from: all runs of the source are held out.")
+        most = max(run.k for run in asked)
+        # every run that is asked for has more instances than were shown of it; of the others the
+        # least k is enough to say that something is shown
+        k = most if len(asked) == 1 else min(most, 1)
+        ks = sorted({0, k} if before else {k})
+        self._asked += 1
+        folder = self._work / f"{self._asked}"
+        view = _View(_folder(self._held, train, asked, folder), asked, self._seed)
+        quiet = {**self._description, "diagnostics": []}  # they judge an evaluation's fold
+        frames = self._held.has_frames and "frames" in needs_of(self._description)
+        unit = Unit(self.spec, quiet, view, ks, self._timeout, frames)
+        result = unit.run(lambda name: self._workers.start(name, [view.path], self.spec.folders))
+        replies = {}
+        for k in ks:
+            status = {t: (state, message) for at, t, state, _, message in result.status if at == k}
+            table = result.predictions.get(k)
+            given = (
+                {}
+                if table is None
+                else {t: d for t, d, _ in decode(table, view.facts) if d is not None}
+            )
+            answered = {t: d for t, d in given.items() if status[t][0] == "ok"}
+            replies[k] = Reply(answered, status, table)
+        if not any(reply.distributions for reply in replies.values()):
+            state, message = next(iter(replies[ks[-1]].status.values()), ("missing", "no answer"))
+            raise UsageError(
+                f"the predictor {self.spec.name} gave no prediction: {state}: "
+                f"{message.rstrip('.')}."
+            )
+        return replies
+
+    def _described(self) -> dict[str, Any]:
+        spec = self.spec
+        description = describe(self._workers, spec, self._timeout)
+        if (
+            self._joint
+            and "joint" in description.get("settings", ())
+            and ("joint" not in spec.settings)
+        ):
+            self.spec = dataclasses.replace(spec, settings={**spec.settings, "joint": True})
+        why = why_not(description, load_task("heldout-run"), self._held)
         if why is None and "frames" in (description.get("needs") or ()):
             why = "it reads HELM's frames, and a run that was not made has none"
         if why is not None:
             raise UsageError(f"the predictor {spec.name} cannot be asked: {why.rstrip('.')}.")
-        view = _View(_folder(held, train, asked, work), asked, seed)
-        quiet = {**description, "diagnostics": []}  # they judge an evaluation's fold
-        frames = held.has_frames and "frames" in needs_of(description)
-        unit = Unit(spec, quiet, view, ks, timeout, frames)
-        result = unit.run(lambda name: workers.start(name, [view.path], spec.folders))
-    replies = {}
-    for k in ks:
-        status = {t: (state, message) for at, t, state, _, message in result.status if at == k}
-        table = result.predictions.get(k)
-        given = (
-            {}
-            if table is None
-            else {t: d for t, d, _ in decode(table, view.facts) if d is not None}
-        )
-        replies[k] = Reply({t: d for t, d in given.items() if status[t][0] == "ok"}, status, table)
-    if not any(reply.distributions for reply in replies.values()):
-        state, message = next(iter(replies[ks[-1]].status.values()), ("missing", "no answer"))
-        raise UsageError(
-            f"the predictor {spec.name} gave no prediction: {state}: {message.rstrip('.')}."
-        )
-    return spec, replies
+        return description
 
 
 def _folder(
@@ -201,7 +242,7 @@ def _folder(
     targets["instances"] = [run.instances for run in asked]
     targets["most_k"] = [len(run.instances) - 1 for run in asked]
     return FoldFolder.write(
-        work / "fold",
+        work,
         shards=held.shards,
         train_runs=held.public(held.runs[train]),
         targets=targets,

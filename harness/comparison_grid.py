@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.asked_runs import AskedRun, asked_run, column_of
-from harness.asking import ask
+from harness.asking import Asker
 from harness.held_out import HeldOut
 from harness.joint_draws import draws_of
 from harness.observed import Observed
@@ -164,17 +164,9 @@ class ComparisonGrid:
         """Let a predictor draw the runs that were not made."""
         train = np.ones(len(self.held.runs), bool)
         asked = list(self.asked.values())
-        spec, replies = ask(
-            self.held,
-            train,
-            asked,
-            parse_spec(text),
-            joint=True,
-            before=False,
-            seed=seed,
-            timeout=timeout,
-            isolation=isolation,
-        )
+        options: dict[str, Any] = {"seed": seed, "timeout": timeout, "isolation": isolation}
+        with Asker(self.held, parse_spec(text), joint=True, **options) as asker:
+            replies, spec = asker.ask(train, asked, before=False), asker.spec
         (reply,) = replies.values()
         draws, self.joint = draws_of(reply.distributions, reply.table, seed=seed)
         self.predictor = spec.name

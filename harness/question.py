@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.asked_runs import AskedRun, asked_run, column_of
-from harness.asking import ask
+from harness.asking import Asker
 from harness.distribution import Distribution
 from harness.further import Further, further_responses, on_counts
 from harness.held_out import HeldOut
 from harness.known_runs import instance_values, neighbours, run_facts
+from harness.leaning import Leaning, leaned_on
 from harness.observed import Observed
 from harness.spec import parse_spec
 from suites.errors import UsageError, unknown_name
@@ -55,6 +56,8 @@ class Question:
         Half the width that its 90 % interval should have, in points of a bounded metric.
     seed : int
         For what is random.
+    why : bool
+        Whether to find out which runs the prediction leaned on.
     """
 
     model: str
@@ -64,6 +67,7 @@ class Question:
     predictor: str | None = None
     target_width: float | None = None
     seed: int = 0
+    why: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +91,10 @@ class Forecast:
         Runs of the source that were held out for this question: the run itself, its reruns, other
         conditions, copies under other names.
     models, scenarios : list of mapping
-        What it leaned on: runs of the same scenario by other models and of the same model on other
-        scenarios, nearest first.
+        Runs of the same scenario by other models and of the same model on other scenarios, nearest
+        first.
+    leaned : list of Leaning
+        How far the prediction moves without some runs, where that was asked for.
     further : Further or None
         How many more responses are needed, where a width was asked for.
     train : int
@@ -106,6 +112,7 @@ class Forecast:
     known: list[dict[str, Any]]
     models: list[dict[str, Any]]
     scenarios: list[dict[str, Any]]
+    leaned: list[Leaning]
     further: Further | None
     train: int
     notes: list[str]
@@ -122,7 +129,7 @@ def predict_run(
     *,
     timeout: float | None = 600.0,
     isolation: str = "best",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Forecast:
     """Answer a question about one run.
 
@@ -137,7 +144,7 @@ def predict_run(
     isolation : str
         As `harness.evaluate` takes it.
     progress : callable, optional
-        Called with (runs read, runs in all).
+        Called with (what, done, in all).
 
     Returns
     -------
@@ -159,8 +166,15 @@ def predict_run(
     """
     require_runs(suite, "learn from")
     with tempfile.TemporaryDirectory(prefix="benchcast-") as folder:
-        held = HeldOut(suite, Path(folder), frames=False, progress=progress)
-        return _answer(held, question, timeout, isolation)
+        report = progress or (lambda what, done, total: None)
+        held = HeldOut(
+            suite,
+            Path(folder),
+            frames=False,
+            progress=lambda done, total: report("reading", done, total),
+        )
+        options: dict[str, Any] = {"timeout": timeout, "isolation": isolation}
+        return _answer(held, question, options, report)
 
 
 def default_predictor(runs: pd.DataFrame, model: str, scenario: str) -> tuple[str, str]:
@@ -208,7 +222,12 @@ def said_unknown(kind: str, name: str, known: Sequence[str]) -> str:
 # -- private ---------------------------------------------------------------------------------------
 
 
-def _answer(held: HeldOut, question: Question, timeout: float | None, isolation: str) -> Forecast:
+def _answer(
+    held: HeldOut,
+    question: Question,
+    options: dict[str, Any],
+    report: Callable[[str, int, int], None],
+) -> Forecast:
     runs = held.runs
     model, scenario = question.model, question.scenario
     notes = [
@@ -255,16 +274,24 @@ def _answer(held: HeldOut, question: Question, timeout: float | None, isolation:
     text, why = question.predictor, ""
     if text is None:
         text, why = default_predictor(learn, model, scenario)
-    spec, replies = ask(
-        held,
-        ~hidden,
-        [asked],
-        parse_spec(text),
-        seed=question.seed,
-        timeout=timeout,
-        isolation=isolation,
-    )
-    target = asked.row["target"]
+    near = neighbours(learn, asked)
+    lower, upper = asked.row["lower"], asked.row["upper"]
+    unit = 1.0 if lower is None or upper is None else 100.0 / (upper - lower)
+    target, leaned = asked.row["target"], []
+    with Asker(held, parse_spec(text), seed=question.seed, **options) as asker:
+        replies, spec = asker.ask(~hidden, [asked]), asker.spec
+        current = replies[max(replies)].distributions.get(target)
+        if question.why and current is not None:
+            leaned = leaned_on(
+                asker,
+                runs,
+                ~hidden,
+                asked,
+                near,
+                float(current.mean),
+                unit,
+                lambda done, total: report("asking again", done, total),
+            )
     given = {
         k: on_counts(reply.distributions[target], asked.row["n"], bool(asked.row["binary"]))
         for k, reply in replies.items()
@@ -273,8 +300,6 @@ def _answer(held: HeldOut, question: Question, timeout: float | None, isolation:
     before, after = given.get(0), given.get(asked.k) if asked.k else None
     if asked.k and after is None:
         raise UsageError(f"{spec.name}: {replies[asked.k].status[target][1]}.")
-    lower, upper = asked.row["lower"], asked.row["upper"]
-    unit = 1.0 if lower is None or upper is None else 100.0 / (upper - lower)
     current = after if after is not None else before
     further = None
     if question.target_width is not None and current is not None:
@@ -287,7 +312,6 @@ def _answer(held: HeldOut, question: Question, timeout: float | None, isolation:
             variance=_variance(held, learn, asked, current.mean),
             seed=question.seed,
         )
-    models, scenarios = neighbours(learn, asked)
     known = [
         {**run_facts(row), "exact": row["model"] == model and row["scenario"] == scenario}
         for row in runs[hidden].to_dict("records")
@@ -303,7 +327,7 @@ def _answer(held: HeldOut, question: Question, timeout: float | None, isolation:
             + "."
         )
     return Forecast(
-        asked, spec.name, why, before, after, unit, known, models, scenarios, further,
+        asked, spec.name, why, before, after, unit, known, *near, leaned, further,
         len(learn), notes,
     )  # fmt: skip
 

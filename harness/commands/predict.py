@@ -17,6 +17,10 @@ from harness.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.table import Table
+
     from harness.distribution import Distribution
     from harness.question import Forecast
 
@@ -48,6 +52,11 @@ def add(commands: Any) -> None:
         metavar="SPEC",
         help="who predicts; by default kernel-ridge in wide grids, else hibayes-crossed",
     )
+    group.add_argument(
+        "--why",
+        action="store_true",
+        help="ask again without the nearest runs, and say how far the prediction moves",
+    )
     group.add_argument("--seed", type=int, default=0, help="of what is random")
     group.add_argument("--timeout", type=float, default=600.0, help="seconds for each call")
     add_isolation(group)
@@ -77,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         predictor=options.predictor,
         target_width=options.target_width,
         seed=options.seed,
+        why=options.why,
     )
     suite = read_source(options)
     said = say_problems(suite)
@@ -86,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             question,
             timeout=options.timeout,
             isolation=options.isolation,
-            progress=lambda done, total: bar("reading", done, total),
+            progress=bar,
         )
     say_problems(suite, said)
     for note in [*suite.notes, *forecast.notes]:
@@ -119,6 +129,7 @@ def summary(forecast: Forecast) -> dict[str, Any]:
         "known_value": forecast.value,
         "known": forecast.known,
         "further": None if forecast.further is None else dataclasses.asdict(forecast.further),
+        "leaned_on": [dataclasses.asdict(one) for one in forecast.leaned],
         "nearest_models": forecast.models,
         "nearest_scenarios": forecast.scenarios,
     }
@@ -184,6 +195,8 @@ def _print(forecast: Forecast) -> None:
         lines.append(_further(forecast, bounded))
     for line in lines:
         out.print(line, markup=False, highlight=False)
+    if forecast.leaned:
+        out.print(_leaned(forecast, points))
     for title, known, name in (
         ("known runs of the same scenario, nearest models first", forecast.models, "model"),
         ("known runs of the same model, nearest scenarios first", forecast.scenarios, "scenario"),
@@ -203,6 +216,20 @@ def _print(forecast: Forecast) -> None:
             out.print(table)
         if len(known) > _SHOWN:
             out.print(f"  … and {len(known) - _SHOWN} more; --json lists all.", highlight=False)
+
+
+def _leaned(forecast: Forecast, points: Callable[[float], str]) -> Table:
+    """Show how far the prediction moves without some runs."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("without", "runs", "mean", "moves by"):
+        table.add_column(heading, justify="left" if heading == "without" else "right")
+    for one in forecast.leaned:
+        now = "nothing said" if one.mean is None else points(one.mean)
+        moved = "" if one.moved is None else f"{one.moved:+.2f}"
+        table.add_row(one.without, str(len(one.runs)), now, moved)
+    return table
 
 
 def _further(forecast: Forecast, bounded: bool) -> str:

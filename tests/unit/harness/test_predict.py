@@ -212,6 +212,50 @@ def test_a_predictor_gets_no_more_than_its_splits(table, tmp_path):
     assert "value" not in folder.targets(0).columns
 
 
+# -- what it leaned on ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def leaned(table):
+    found = ask(table, "o0/m2", "s1", predictor="scenario-mean", why=True)
+    return {one.without: one for one in found.leaned}, found
+
+
+def test_it_moves_as_far_as_a_prediction_without_the_run(leaned, table):
+    found, forecast = leaned
+    for one in found.values():
+        if one.mean is None:
+            continue
+        frame = pd.read_csv(table)
+        ids = frame["model"] + " on " + frame["scenario"]
+        gone = ids == one.without
+        if one.without.startswith("all of o"):
+            gone = frame["model"] == one.without.removeprefix("all of ")
+        elif one.without == "all of the same model":
+            gone = frame["model"] == "o0/m2"
+        elif one.without == "all of the same scenario":
+            gone = frame["scenario"] == "s1"
+        path = table.with_name("without.csv")
+        frame[~gone].to_csv(path, index=False)
+        alone = ask(path, "o0/m2", "s1", predictor="scenario-mean", n=30)
+        assert one.mean == pytest.approx(alone.before.mean, abs=1e-9)
+        assert one.moved == pytest.approx((one.mean - forecast.before.mean) * 100, abs=1e-6)
+
+
+def test_what_moves_it_most_comes_first_and_what_it_does_not_know_moves_nothing(leaned):
+    found, forecast = leaned
+    moves = [abs(one.moved) for one in forecast.leaned if one.moved is not None]
+    assert moves == sorted(moves, reverse=True)
+    assert len(found) == 4 + 3 + 4 + 2
+    assert found["o1/m1 on s1"].moved != 0
+    assert all(found[f"o0/m2 on s{j}"].moved == 0 for j in (0, 2, 3))
+    assert found["all of the same model"].moved == 0
+    assert found["all of o1/m1"].moved == found["o1/m1 on s1"].moved
+    assert found["all of the same scenario"].runs == sorted(
+        run for text in found if text.endswith(" on s1") for run in found[text].runs
+    )
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 
