@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOLERANCE = 1e-6
+_CELL = ("scenario", "condition", "metric", "part", "perturbation")
 _MOST_TRIED = 3  # runs of a scenario, until one has texts
 
 
@@ -302,13 +303,24 @@ class Suite:
         -------
         DataFrame
             `runs` with ``recomputed`` and the counts filled in. A published value that differs
-            from the recomputed one by more than rounding becomes a problem; both are kept.
+            from the recomputed one by more than rounding becomes a problem; both are kept. So
+            do instance ids that cannot be right (`suites.instance_ids`).
         """
-        rows = []
+        from suites.instance_ids import InstanceIds
+
+        rows, ids = [], InstanceIds()
         for done, (entry, table) in enumerate(self.iter_responses(), start=1):
-            rows.append({**_row(entry), **self.observed(entry, table)})
+            row = _row(entry)
+            rows.append({**row, **self.observed(entry, table)})
+            if table is not None:
+                cell = tuple(row[name] for name in _CELL)
+                worse = row["higher_is_better"] is False
+                ids.add(cell, str(row["model"]), entry, table, more_is_worse=worse)
             if progress is not None:
                 progress(done, len(self))
+        for entry, why in ids.doubts():
+            hint = "predictors that read items are misled by it; compare the texts of the questions"
+            self._report(entry.run, "instance-ids", why, hint)
         return frame_of(RUNS, rows)
 
     def observed(self, entry: Entry, responses: pa.Table | None) -> dict[str, Any]:
