@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_board import write_board
 from together import Together
 
 import harness
@@ -362,3 +363,40 @@ def together(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
     predictors = ["model-mean", Together(), Together(False)]
     return evaluated(folder, predictors, "heldout-run", [0, 3], models=9, scenarios=8)
+
+
+@pytest.fixture(scope="session")
+def board_folder(tmp_path_factory):
+    """Results with predictions of every kind, of two seeds."""
+    folder = tmp_path_factory.mktemp("board") / "out"
+    return write_board(folder, predictors=7, models=6, scenarios=5, ks=(0, 5), seeds=(0, 1))
+
+
+@pytest.fixture(scope="session")
+def board(board_folder):
+    from harness.results import Results
+
+    return Results.load(board_folder)
+
+
+@pytest.fixture
+def changed_board(board_folder, tmp_path):
+    """Copy these results, and change one of the tables, or the manifest."""
+
+    def change(**changes):
+        folder = tmp_path / "changed"
+        if not folder.exists():
+            shutil.copytree(board_folder, folder)
+        for name, edit in changes.items():
+            path = folder / f"{name}.parquet"
+            if name == "manifest":
+                path = folder / "manifest.json"
+                manifest = json.loads(path.read_text(encoding="utf-8"))
+                path.write_text(json.dumps(edit(manifest)), encoding="utf-8")
+            else:
+                edit(pd.read_parquet(path)).to_parquet(path, index=False)
+        from harness.results import Results
+
+        return Results.load(folder)
+
+    return change
