@@ -21,16 +21,14 @@ from hibayes.hierarchical.posterior import Posterior
 from predictors.grid import Cells, Column, read_runs, read_shown, read_targets
 from predictors.hierarchical_grid import (
     group_of,
-    labelled,
     read_answers,
     read_evidence,
     read_grid,
     single_runs,
+    with_the_rest,
 )
 from predictors.item_tables import read_groups, read_makers
 from predictors.moments import TrainMoments
-from predictors.priors import Prior, predictions
-from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,14 +131,7 @@ class _Hibayes(RunPredictor):
             itemised = fold.answers is not None
             evidence = read_evidence(sequestered_test_split, targets, shown, itemised)
             found = fold.forecasts(sequestered_test_split, targets, evidence)
-        rest = [t for t in range(len(targets)) if t not in found]
-        priors: list[Prior | None] = [None] * len(targets)
-        for t, prior in zip(rest, scenario_priors(fold.moments, targets.take(rest)), strict=True):
-            priors[t] = prior
-        said = {p.target: p for p in predictions(targets, priors, shown)}
-        for t, forecast in found.items():
-            said[targets.id[t]] = labelled(targets, t, forecast, self.joint)
-        return [said[target] for target in targets.id if target in said]
+        return with_the_rest(targets, shown, found, fold.moments, self.joint)
 
     def _fitted(self, train_split: TrainSplit) -> _Fold:
         """Give what was learned; learn it, where it was called without fit as in a notebook."""

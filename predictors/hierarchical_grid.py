@@ -21,12 +21,22 @@ from predictors.item_tables import (
     read_makers,
     read_shown_items,
 )
-from predictors.priors import LEVELS, label
+from predictors.moments import TrainMoments
+from predictors.priors import LEVELS, Prior, label, predictions
+from predictors.scenario_mean import scenario_priors
 
 if TYPE_CHECKING:
     from harness.data_splits import SequesteredTestSplit, TrainSplit
 
-__all__ = ["group_of", "labelled", "read_answers", "read_evidence", "read_grid", "single_runs"]
+__all__ = [
+    "group_of",
+    "labelled",
+    "read_answers",
+    "read_evidence",
+    "read_grid",
+    "single_runs",
+    "with_the_rest",
+]
 
 
 def read_grid(
@@ -86,6 +96,33 @@ def labelled(targets: Cells, row: int, forecast: Forecast, joint: bool) -> RunPr
     values = lower + span * forecast.quantiles(LEVELS)
     quantiles = dict(zip(LEVELS, values.tolist(), strict=True))
     return label(targets, row, mean=mean, quantiles=quantiles)
+
+
+def with_the_rest(
+    targets: Cells, shown: Shown, found: dict[int, Forecast], moments: TrainMoments, joint: bool
+) -> list[RunPrediction]:
+    """Give the predictions of all targets: of those without a forecast by the scenario mean.
+
+    Parameters
+    ----------
+    targets : Cells
+    shown : Shown
+        Of the targets.
+    found : dict of int to Forecast
+        Row of the targets → its forecast.
+    moments : TrainMoments
+        Of the train runs.
+    joint : bool
+        Whether forecasts are given as draws that belong together.
+    """
+    rest = [t for t in range(len(targets)) if t not in found]
+    priors: list[Prior | None] = [None] * len(targets)
+    for t, prior in zip(rest, scenario_priors(moments, targets.take(rest)), strict=True):
+        priors[t] = prior
+    said = {p.target: p for p in predictions(targets, priors, shown)}
+    for t, forecast in found.items():
+        said[targets.id[t]] = labelled(targets, t, forecast, joint)
+    return [said[target] for target in targets.id if target in said]
 
 
 def read_evidence(

@@ -12,12 +12,11 @@ from harness.predictor import RunPredictor
 from hibayes.hierarchical.cells import Index
 from hibayes.hierarchical.forecast import Evidence, Forecast
 from predictors.grid import Cells, Column, read_runs, read_shown, read_targets
-from predictors.hierarchical_grid import labelled, read_evidence
+from predictors.hierarchical_grid import read_evidence, with_the_rest
 from predictors.item_tables import read_groups, read_makers
 from predictors.moments import TrainMoments
-from predictors.priors import Prior, loo_frame, predictions
+from predictors.priors import loo_frame
 from predictors.profile_part import Part
-from predictors.scenario_mean import scenario_priors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,14 +139,7 @@ class Profile(RunPredictor):
             itemised = any(part.items is not None for part, _ in fold.parts)
             evidence = read_evidence(sequestered_test_split, targets, shown, itemised)
             found = fold.forecasts(sequestered_test_split, targets, evidence)
-        rest = [t for t in range(len(targets)) if t not in found]
-        priors: list[Prior | None] = [None] * len(targets)
-        for t, prior in zip(rest, scenario_priors(fold.moments, targets.take(rest)), strict=True):
-            priors[t] = prior
-        said = {p.target: p for p in predictions(targets, priors, shown)}
-        for t, one in found.items():
-            said[targets.id[t]] = labelled(targets, t, one, self.joint)
-        return [said[target] for target in targets.id if target in said]
+        return with_the_rest(targets, shown, found, fold.moments, self.joint)
 
     def _fitted(self, train_split: TrainSplit) -> _Fold:
         """Give what was learned; learn it, where it was called without fit as in a notebook."""

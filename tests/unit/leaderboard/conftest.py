@@ -1,6 +1,7 @@
 """Results folders: synthetic ones of known shape, and small evaluations."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,42 @@ HOSTILE = "<script>alert(1)</script>"
 """A predictor's name is untrusted text."""
 
 PREDICTORS = ("scenario-mean", "kernel-ridge(ridge=5)", "hierarchical", HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser; without one its tests are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
+    places = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
+    chromium = shutil.which("chromium") or next(filter(os.path.exists, places), None)
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open an address: the page notes what it `heard` (messages, errors, dialogs) and `asked`."""
+    contexts = []
+
+    def open_page(address, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.heard, page.asked = [], []
+        page.on("console", lambda message: page.heard.append(message.text))
+        page.on("pageerror", lambda error: page.heard.append(str(error)))
+        page.on("dialog", lambda dialog: page.heard.append(dialog.message))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

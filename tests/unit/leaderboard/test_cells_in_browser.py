@@ -1,22 +1,10 @@
 """The page of all cells in a real browser: its choices, their address, and links from the map."""
 
-import os
-import shutil
-
 import pytest
 
 from leaderboard import vega
 from leaderboard.cell_page import build_cell_pages
 from leaderboard.heat import heat_losses
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
-
-CHROMIUM = shutil.which("chromium") or next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.path.exists(path)),
-    None,
-)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 CHOSEN = "#predictor=normal-2&k=5&show=difference"
 
@@ -29,31 +17,10 @@ def site(board, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_at(browser, site):
-    contexts = []
-
-    def open_page(address="", width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.heard = []
-        page.on("console", lambda message: page.heard.append(message.text))
-        page.on("pageerror", lambda error: page.heard.append(str(error)))
-        page.goto((site / "cells" / "index.html").as_uri() + address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def open_at(opened, site):
+    home = (site / "cells" / "index.html").as_uri()
+    return lambda address="", width=1280, **options: opened(home + address, width, **options)
 
 
 @pytest.fixture(scope="module")

@@ -1,34 +1,14 @@
 """The page in a real browser: no error, no request, no overflow, and a switch without script."""
 
-import os
-import shutil
-
 import pytest
 
 from leaderboard.page import build
 from leaderboard.site import build_site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
-
-CHROMIUM = shutil.which("chromium") or next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.path.exists(path)),
-    None,
-)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
 
 @pytest.fixture(scope="module")
 def site(results, tmp_path_factory):
     return build(results, tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +27,8 @@ def of_several_targets(together, tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(browser, site):
-    contexts = []
-
-    def open_at(width, at=site, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.heard = []
-        page.on("console", lambda message: page.heard.append(message.text))
-        page.on("pageerror", lambda error: page.heard.append(str(error)))
-        page.on("dialog", lambda dialog: page.heard.append(dialog.message))
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(at.as_uri())
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
+def open_page(opened, site):
+    return lambda width, at=site, **options: opened(at.as_uri(), width, **options)
 
 
 @pytest.mark.parametrize("width", [375, 1280])

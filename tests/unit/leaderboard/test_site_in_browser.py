@@ -1,7 +1,6 @@
 """The site in a real browser: what its scripts add, and that it is open to all readers."""
 
 import json
-import os
 import shutil
 
 import pytest
@@ -10,15 +9,6 @@ from made_board import write_board
 from harness.results import Results
 from leaderboard import vega
 from leaderboard.page import build
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
-
-CHROMIUM = shutil.which("chromium") or next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.path.exists(path)),
-    None,
-)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 NAMES = ("scenario-mean", "quantile-1", "normal-2", "beta-3", "sample-4")
 OWN = NAMES[3:]
@@ -42,32 +32,12 @@ def home(folder, tmp_path_factory):
     return build(Results.load(folder), tmp_path_factory.mktemp("site"))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_at(browser, home):
-    contexts = []
-
+def open_at(opened, home):
     def open_page(address="index.html", width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.heard, page.asked = [], []
-        page.on("console", lambda message: page.heard.append(message.text))
-        page.on("pageerror", lambda error: page.heard.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(f"{home.parent.as_uri()}/{address}")
-        return page
+        return opened(f"{home.parent.as_uri()}/{address}", width, **options)
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 def names(page, table=0):
