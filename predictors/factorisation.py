@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
@@ -28,6 +27,7 @@ from predictors.priors import Prior, predictions
 from predictors.profile_forecast import ItemKnowledge
 from predictors.profile_gp import Standard
 from predictors.scenario_mean import scenario_priors
+from predictors.threads import one_thread
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ __all__ = ["Factorisation"]
 _RANKS = (6, 8)
 _FEWEST = 10  # sweeps
 
-# on matrices as small as these more threads are slower, and would change the last digits
-_one_thread = threadpool_limits.wrap(limits=1)
 _MOST_ITEMISED = 100  # columns with items; with more, each sweep costs their cube for every model
 
 
@@ -126,12 +124,12 @@ class Factorisation(RunPredictor):
             )
         self.sweeps, self.kernels, self.joint = sweeps, bool(kernels), bool(joint)
 
-    @_one_thread
+    @one_thread
     def fit(self, train_split: TrainSplit) -> None:
         """Sample the train split's table."""
         self._fold = _Fold.of(self, train_split)
 
-    @_one_thread
+    @one_thread
     def predict(
         self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
     ) -> list[RunPrediction]:

@@ -17,6 +17,7 @@ from predictors.item_tables import read_groups, read_makers
 from predictors.moments import TrainMoments
 from predictors.priors import loo_frame
 from predictors.profile_part import Part
+from predictors.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,10 +99,12 @@ class Profile(RunPredictor):
         super().__init__(**notebook)
         self.items, self.joint = bool(items), bool(joint)
 
+    @one_thread
     def fit(self, train_split: TrainSplit) -> None:
         """Learn the hyper-parameters, and condition the process on the train split's runs."""
         self._fold = _Fold.of(self, train_split)
 
+    @one_thread
     def loo(self, train_split: TrainSplit) -> pd.DataFrame:
         """Score each train run by what the process says of it from all others, in closed form.
 
@@ -127,6 +130,7 @@ class Profile(RunPredictor):
                 elpd[r] = score
         return loo_frame(fold.runs, elpd)
 
+    @one_thread
     def predict(
         self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
     ) -> list[RunPrediction]:
