@@ -356,12 +356,12 @@ class _Pages:
 
 def _times(phase: str, part: pd.DataFrame) -> dict[str, Any]:
     """Sum up some calls."""
-    wall = part["wall_s"].astype(float)
+    wall = part["wall_s"].astype(float).dropna()  # unknown of predictions made elsewhere
     return {
         "phase": phase.replace("_", " "),
         "calls": len(part),
         "wall": float(wall.sum()),
-        "median": float(wall.median()),
-        "longest": float(wall.max()),
+        "median": float(wall.median()) if len(wall) else math.nan,
+        "longest": float(wall.max()) if len(wall) else math.nan,
         "cpu": float(part["cpu_s"].astype(float).sum()),
     }
