@@ -51,6 +51,8 @@ class Predictor:
         What `predict` reads, of ``runs, responses, prompts, completions, metadata, frames``.
         Undeclared (None) means runs and responses and, where the source has them, the four HELM
         frames: what classes written for MAGNET expect.
+    optional : tuple of str
+        What of `needs` it can do without, where the source has none.
     min_k : int
         The fewest shown responses it can work with.
     tasks : tuple of str or None
@@ -68,6 +70,7 @@ class Predictor:
     """
 
     needs: ClassVar[tuple[str, ...] | None] = None
+    optional: ClassVar[tuple[str, ...]] = ()
     min_k: ClassVar[int] = 0
     tasks: ClassVar[tuple[str, ...] | None] = None
     random_state: int = 0

@@ -31,14 +31,21 @@ NAMES = {
     "hibayes-crossed": "predictors.hibayes_predictors:HibayesCrossed",
     "hibayes": "predictors.hibayes_predictors:HibayesFactor",
     "hibayes-items": "predictors.hibayes_predictors:HibayesItems",
+    "stack": "predictors.stack:Stack",
+    "conformal": "predictors.conformal:Conformal",
 }
 HIERARCHICAL = ["hibayes-crossed", "hibayes", "hibayes-items"]
 UPDATED = [
     *("jeffreys", "beta-binomial", "additive-logit", "kernel-ridge"),
-    *("nearest-model", "low-rank", "random-forest", *HIERARCHICAL),
+    *("nearest-model", "low-rank", "random-forest", "stack", "conformal", *HIERARCHICAL),
 ]
 YARDSTICKS = ["global-mean", "scenario-mean", "model-mean", "random", "perturbation"]
-FEW = {**{name: {"draws": 25} for name in HIERARCHICAL}, "random-forest": {"n_estimators": 5}}
+FEW = {
+    **{name: {"draws": 25} for name in HIERARCHICAL},
+    "random-forest": {"n_estimators": 5},
+    "stack": {"members": ("beta-binomial", "additive-logit"), "splits": 1},
+    "conformal": {"predictor": "additive-logit", "splits": 2},
+}
 MOST = [name for name in NAMES if name != "perturbation"]
 KINDS = ["binary", "bounded", "percent", "unbounded"]
 
