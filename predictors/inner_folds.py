@@ -115,24 +115,23 @@ class InnerSplit:
             empty = pd.DataFrame({"target": [], "instance": [], "value": [], "_rank": []})
             return empty, {}
         frame = frame[frame["run"].isin(set(self.targets["run"]))]
-        of = {
-            (row["run"], *(row[name] for name in _NAMED)): row
-            for row in _worded(self.targets, ["target", "run", *CELL]).to_dict("records")
-        }
-        keys = _worded(frame, ["run", *_NAMED])
-        row_of = [of.get(key) for key in keys.itertuples(index=False, name=None)]
-        frame = frame[[row is not None for row in row_of]].copy()
-        frame["target"] = [row["target"] for row in row_of if row is not None]
-        rank: dict[str, dict[str, int]] = {}
-        cells = {row["target"]: row for row in of.values()}
-        for target, mine in frame.groupby("target", sort=False)["instance"]:
-            cell = cells[target]
-            order = shown_order(mine.astype(str), seed=self._seed, cell=[cell[c] for c in CELL])
-            rank[str(target)] = {name: place for place, name in enumerate(order)}
-        names = frame["instance"].astype(str)
-        pairs = zip(frame["target"], names, strict=True)
-        frame["_rank"] = [rank[target][name] for target, name in pairs]
-        return frame, {target: len(order) for target, order in rank.items()}
+        described = _worded(self.targets, ["target", "run", *CELL]).to_dict("records")
+        of = {(row["run"], *(row[name] for name in _NAMED)): row for row in described}
+        groups, first = _grouped(frame, ["run", *_NAMED])
+        keys = _worded(frame.iloc[first], ["run", *_NAMED])
+        rank, target = np.full(len(frame), -1), np.full(len(frame), "", object)
+        count: dict[str, int] = {}
+        for rows, key in zip(groups, keys.itertuples(index=False, name=None), strict=True):
+            cell = of.get(key)
+            if cell is None:  # another metric, part or perturbation
+                continue
+            names = pd.Index(frame["instance"].iloc[rows].astype(str), dtype=object)
+            order = shown_order(names, seed=self._seed, cell=[cell[c] for c in CELL])
+            rank[rows] = pd.Index(order, dtype=object).get_indexer(names)
+            target[rows] = cell["target"]
+            count[cell["target"]] = len(order)
+        frame = frame.assign(target=target, _rank=rank)
+        return frame[rank >= 0], count
 
 
 class Train:
@@ -366,6 +365,24 @@ def _worded(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             str(v) if there else "" for v, there in zip(values, values.notna(), strict=True)
         ]
     return pd.DataFrame(out, dtype=object)
+
+
+def _grouped(
+    frame: pd.DataFrame, names: Sequence[str]
+) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
+    """Give the rows that agree in some columns, group by group, and the first row of each."""
+    import pandas as pd
+
+    code = np.zeros(len(frame), np.int64)
+    if not len(frame):
+        return [], np.empty(0, np.intp)
+    for name in names:
+        if name in frame.columns:
+            codes, values = pd.factorize(frame[name])
+            code = code * (len(values) + 1) + codes + 1
+    _, first, of = np.unique(code, return_index=True, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(of))[:-1]), first
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:

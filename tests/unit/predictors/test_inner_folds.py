@@ -157,6 +157,16 @@ def test_without_responses_only_the_values_are_asked_for():
     assert not part.asked(1).any()
 
 
+def test_runs_without_responses_among_others_are_not_asked_with_any():
+    runs, responses = make_runs()
+    few = responses[responses["run"] == "r0-0"]
+    asked = []
+    for part in Train(TrainSplit(runs=runs, responses=few)).inner(Question(), splits=10, cells=99):
+        asked += part.targets["run"][part.asked(2)].tolist()
+        assert len(part.test(2).responses) == 2 * int(part.asked(2).sum())
+    assert asked == ["r0-0"]
+
+
 def test_the_number_of_cells_is_bounded():
     train = Train(train_of())
     parts = train.inner(Question(), splits=3, cells=9)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
+import harness
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from harness.prediction import RunPrediction
 from harness.predictor import NotApplicable, RunPredictor
@@ -261,6 +262,18 @@ def test_wrong_settings_are_refused_with_the_way_out(settings, says):
 def test_it_needs_what_its_members_need():
     assert Stack(members=("kernel-ridge",)).needs == ("runs", "responses")
     assert Stack.optional == ("responses",)
+
+
+def test_it_applies_to_a_source_without_responses(tmp_path):
+    """It reads responses where there are some, and does without where there are none."""
+    table = runs_near(0.8)[["model", "scenario", "value"]]
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    stack = Stack(members=("scenario-mean", "model-mean"), splits=1)
+    results = harness.evaluate(
+        str(tmp_path / "scores.csv"), [stack], k=[0], folds=2, seeds=[0], isolation="none"
+    )
+    assert set(results.status["status"]) == {"ok"}
+    assert results.checks["check"].nunique() == 2
 
 
 class TestContract(PredictorContract):
