@@ -41,7 +41,7 @@ INSTALL = { [ -x $(BIN)/uv ] && $(BIN)/uv pip install -q --python $(BIN)/python 
 WITH_BAYES = -e '.[dev,bayes,plot]'
 
 $(VENV)/.ready: pyproject.toml | $(VENV)/.made
-	@$(call INSTALL,-e .)
+	@$(call INSTALL,-e '.[pages]')
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
@@ -82,11 +82,13 @@ bench: setup-bayes
 	  BENCHCAST_BAYES_PYTHON=$(abspath $(BIN))/python \
 	  $(BIN)/python tests/bench/bench.py --write docs/bench.md
 	@$(BIN)/python tests/bench/jail_bench.py
+	@$(BIN)/python tests/bench/pages_bench.py
 
 science: setup-dev
 	@$(BIN)/python tests/science/arena.py --write docs/results.md
 	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md
 	@$(BIN)/python tests/science/items.py --write docs/items.md
+	@$(BIN)/python tests/science/factorisation.py --write docs/predictors/factorisation.md
 	@$(BIN)/python tests/science/ranking.py --write docs/statistics.md
 	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
 

@@ -58,7 +58,6 @@ def _is_description(header: dict[str, Any]) -> bool:
     return (
         header.get("kind") in ("run", "instance")
         and words(header.get("needs", 0))
-        and words(header.get("optional"))
         and words(header.get("tasks", 0))
         and words(header.get("diagnostics"))
         and isinstance(header.get("min_k"), int)
@@ -94,12 +93,9 @@ def why_not(description: dict[str, Any], task: Task, held: HeldOut) -> str | Non
         "completions": task.information != "completions"
         and f"the task {task.name} does not show them",
     }
-    optional = description.get("optional") or ()
     for need in description["needs"] or ():
         if need not in NEEDS:
             return f"it needs {need!r}, which is none of {', '.join(NEEDS)}"
-        if need in optional:
-            continue
         why = lacking.get(need) or (
             need in ("prompts", "completions") and not held.has_frames and "this source has none"
         )

@@ -23,6 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "inspect": ("inspect-ai",),
     "helm": ("crfm-helm",),
     "plot": ("matplotlib",),
+    "pages": ("vl-convert-python",),
     "dist": ("dask", "s3fs"),
 }
 OURS: tuple[str, ...] = ("harness", "predictors", "hibayes", "suites", "leaderboard")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEEDS: tuple[str, ...] = ("runs", "responses", "prompts", "completions", "metadata", "frames")
+USES: tuple[str, ...] = ("responses", "metadata")
 
-__all__ = ["NEEDS", "NotApplicable", "Predictor", "RunPrediction", "RunPredictor"]
+__all__ = ["NEEDS", "USES", "NotApplicable", "Predictor", "RunPrediction", "RunPredictor"]
 
 
 class NotApplicable(Exception):
@@ -51,8 +52,9 @@ class Predictor:
         What `predict` reads, of ``runs, responses, prompts, completions, metadata, frames``.
         Undeclared (None) means runs and responses and, where the source has them, the four HELM
         frames: what classes written for MAGNET expect.
-    optional : tuple of str
-        What of `needs` it can do without, where the source has none.
+    uses : tuple of str
+        What it reads besides, where the source has it, and does without where not: of
+        ``responses, metadata``. A source without what it `needs` is none that it applies to.
     min_k : int
         The fewest shown responses it can work with.
     tasks : tuple of str or None
@@ -70,7 +72,7 @@ class Predictor:
     """
 
     needs: ClassVar[tuple[str, ...] | None] = None
-    optional: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ()
     min_k: ClassVar[int] = 0
     tasks: ClassVar[tuple[str, ...] | None] = None
     random_state: int = 0

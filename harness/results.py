@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,6 +193,33 @@ class Results:
             return pa.table({"predictor": pa.array([], pa.string())})
         try:
             return pq.read_table(path)
+        except (OSError, ValueError) as err:
+            raise UsageError(f"cannot read {path}: {err}") from err
+
+    def batches(self, name: str, columns: Sequence[str], rows: int = 1 << 18) -> Iterator[Any]:
+        """Read some columns of a table piece by piece, where the whole would fill the memory.
+
+        Parameters
+        ----------
+        name : str
+            One of `TABLES`.
+        columns : sequence of str
+            Their names.
+        rows : int
+            At most so many at once.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            In the order of the rows; nothing where the table has none, or lacks a column.
+        """
+        import pyarrow.parquet as pq
+
+        path = self.path / f"{name}.parquet"
+        try:
+            with pq.ParquetFile(path) as file:
+                if set(columns) <= set(file.schema_arrow.names):
+                    yield from file.iter_batches(batch_size=rows, columns=list(columns))
         except (OSError, ValueError) as err:
             raise UsageError(f"cannot read {path}: {err}") from err
 

@@ -67,13 +67,12 @@ class Session:
     def describe(self) -> dict[str, Any]:
         """Give what the class declares: needs, min_k, tasks, settings, kind, its code's hash."""
         cls = type(self.predictor)
-        needs = getattr(self.predictor, "needs", None)  # of one that wraps others: theirs
+        needs = getattr(cls, "needs", None)
         tasks = getattr(cls, "tasks", None)
         return {
             "class": f"{cls.__module__}:{cls.__qualname__}",
             "kind": "instance" if isinstance(self.predictor, InstancePredictor) else "run",
             "needs": None if needs is None else [str(n) for n in needs],
-            "optional": [str(n) for n in getattr(cls, "optional", ())],
             "min_k": int(getattr(cls, "min_k", 0)),
             "tasks": None if tasks is None else [str(t) for t in tasks],
             "settings": settings_of(cls),

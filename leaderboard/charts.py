@@ -151,7 +151,7 @@ def curves(ranking: pd.DataFrame, reference: str | None, style: Mapping[str, int
     bottom = height - 46.0
     right = WIDTH - RIGHT
     is_log = bool(values.min() > 0 and values.max() > 5.0 * values.min())
-    low, high = _extent(drawn, rule, is_log)
+    low, high = extent(drawn, rule, is_log)
     ticks = log_ticks(low, high) if is_log else linear_ticks(low, high)
     if not is_log:
         low, high = min(low, ticks[0]), max(high, ticks[-1])
@@ -287,7 +287,7 @@ def _dot(row: Mapping[Any, Any], panel: Panel, y: float, shape: str) -> Dot | No
     )
 
 
-def _extent(drawn: pd.DataFrame, rule: str, is_log: bool) -> tuple[float, float]:
+def extent(drawn: pd.DataFrame, rule: str, is_log: bool) -> tuple[float, float]:
     """Return the range of the loss axis: the means, and their bands as far as that is legible."""
     means = drawn[rule].astype(float)
     lowest, highest = float(means.min()), float(means.max())

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from harness.results import Results
     from harness.vector_results import VectorResults
 
-__all__ = ["main"]
+__all__ = ["FORMATS", "main"]
+
+FORMATS = ("html", "md", "png", "svg")
+"""What `build` writes: pages, a table for a README, figures for papers."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--by",
         metavar="GROUP",
-        help="also the mean losses by closest (relative), scenario, model, organisation or family",
+        help="also the mean losses by closest (relative), scenario, model, organisation, family or "
+        "k",
     )
     show.add_argument(
         "--metric",
@@ -88,12 +92,33 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser(
         "build",
         parents=[common],
-        help="write a page",
-        description="Write a page (index.html) that opens from a file, without a network.",
+        help="write pages, or a table or figure for yours",
+        description="Write pages (index.html) that open from a file, without a network; or the "
+        "ranking as a Markdown table, or as a figure for paper.",
     )
-    build.add_argument("--out", required=True, metavar="SITE", help="folder to write into")
+    build.add_argument(
+        "--out",
+        metavar="SITE",
+        help="folder to write the pages into; of other formats the file (Markdown is printed "
+        "without it)",
+    )
+    build.add_argument(
+        "--format", choices=FORMATS, default="html", help="what to write (default: html)"
+    )
+    build.add_argument("--task", help="of results on several tasks, the one to write")
+    build.add_argument(
+        "--k",
+        type=_ks,
+        metavar="K[,K...]",
+        help="of Markdown only these numbers of shown responses; of a figure the one (default: "
+        "the smallest)",
+    )
     build.add_argument("--title", help="title of the page")
     build.set_defaults(run=_build)
+
+    from leaderboard.submit import add_submit
+
+    add_submit(commands, common)
     return parser
 
 
@@ -140,7 +165,7 @@ def _show_one(results: Results, args: argparse.Namespace, task: str | None) -> N
         _print_joint(results, [int(k) for k in ranking["k"].unique()])
     if args.by is not None and len(ranking):
         ks = [int(k) for k in ranking["k"].unique()]
-        _print_groups(results, args, ks if args.k is not None else ks[:1], task)
+        _print_groups(results, args, ks if args.k is not None or args.by == "k" else ks[:1], task)
 
 
 def _show_several(results: VectorResults, args: argparse.Namespace) -> None:
@@ -171,7 +196,7 @@ def _show_several(results: VectorResults, args: argparse.Namespace) -> None:
             if args.joint:
                 _print_joint(one, [column.k])
             if args.by is not None:
-                _print_groups(one, args, [column.k], None)
+                _print_groups(one, args, column.ks if args.by == "k" else [column.k], None)
 
 
 def _joint(results: Results, ks: Sequence[int] | None = None) -> dict[str, object]:
@@ -242,10 +267,29 @@ def _print_json(document: object) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    """Write a page, or a page for each task and one that sets them side by side."""
+    """Write pages, a table or a figure."""
     from harness.results import Results
+    from suites.errors import UsageError
 
     results = _load(args.results)
+    if args.task is not None and not isinstance(results, Results):
+        results = results.results[results.entry(args.task).folder]
+    if args.format == "html":
+        if args.out is None:
+            raise UsageError("name a folder to write the pages into: --out SITE")
+        if args.k is not None:
+            raise UsageError("pages show every k: --k is for --format md, png or svg")
+        _build_pages(results, args)
+    elif args.format == "md":
+        _build_markdown(results, args)
+    else:
+        _build_figure(results, args)
+
+
+def _build_pages(results: Results | VectorResults, args: argparse.Namespace) -> None:
+    """Write the pages of a task, or of several and one that sets them side by side."""
+    from harness.results import Results
+
     if isinstance(results, Results):
         from leaderboard.page import build
 
@@ -254,6 +298,59 @@ def _build(args: argparse.Namespace) -> None:
         from leaderboard.site import build_site
 
         print(build_site(results, args.out, title=args.title))
+
+
+def _build_markdown(results: Results | VectorResults, args: argparse.Namespace) -> None:
+    """Print or write the ranking, or the headline of several tasks, as Markdown."""
+    from harness.ranking import headline_rule, rank
+    from harness.results import Results
+    from leaderboard.export import headline_markdown, ranking_markdown
+    from suites.errors import UsageError
+
+    if isinstance(results, Results):
+        rule = headline_rule(results.scores)
+        ranking = rank(results, k=args.k, rule=rule, task=args.task)
+        text = ranking_markdown(ranking, results.manifest)
+    elif args.k is not None and len(args.k) > 1:
+        raise UsageError("the headline shows one k: give --k one number, or choose a task (--task)")
+    else:
+        text = headline_markdown(results, None if args.k is None else args.k[0])
+    if args.out is None:
+        print(text, end="")
+    else:
+        _write(Path(args.out), text.encode("utf-8"))
+
+
+def _build_figure(results: Results | VectorResults, args: argparse.Namespace) -> None:
+    """Write the figure of a ranking at one k."""
+    from harness.ranking import headline_rule, rank
+    from harness.results import Results
+    from leaderboard.export import ranking_image
+    from suites.errors import UsageError
+
+    if not isinstance(results, Results):
+        named = ", ".join(entry.folder for entry in results.entries if entry.evaluated)
+        raise UsageError(f"a figure is of one task: choose it with --task ({named})")
+    if args.out is None:
+        raise UsageError(f"name a file to write the figure into: --out ranking.{args.format}")
+    if args.k is not None and len(args.k) > 1:
+        raise UsageError("a figure is of one k: give --k one number")
+    rule = headline_rule(results.scores)
+    ranking = rank(results, k=args.k, rule=rule)
+    ranking = ranking[ranking["k"] == ranking["k"].min()]
+    _write(Path(args.out), ranking_image(ranking, results.manifest, args.format))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file, and print where it is."""
+    from leaderboard.files import write_bytes
+    from suites.errors import UsageError
+
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, content)
+    print(path)
 
 
 def _load(folder: str) -> Results | VectorResults:

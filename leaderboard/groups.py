@@ -1,4 +1,4 @@
-"""Losses within groups of targets: by closest relative, scenario, model, organisation, family."""
+"""Losses within groups: by closest relative, scenario, model, organisation, family, and by k."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.ranking import by_group
+from harness.ranking import by_group, rank
 from harness.relatives import BINS, UNKNOWN, WithSplit, by_closest
 from leaderboard import words
 from suites.errors import unknown_name
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUPINGS", "check_grouping", "filled_bins", "group_tables", "grouped"]
 
-GROUPINGS: tuple[str, ...] = ("closest", "scenario", "model", "organisation", "family")
+GROUPINGS: tuple[str, ...] = ("closest", "scenario", "model", "organisation", "family", "k")
 """What losses may be grouped by."""
 
 CLOSEST = "agreement of the closest train model"
@@ -52,7 +52,8 @@ def grouped(
     -------
     DataFrame
         Columns k, group, predictor, loss, n_targets, and n_models where the groups are of
-        relatives: `harness.relatives.by_closest`, `harness.ranking.by_group`.
+        relatives: `harness.relatives.by_closest`, `harness.ranking.by_group`; by ``k`` the means
+        of the ranking, each k a group.
 
     Raises
     ------
@@ -62,6 +63,11 @@ def grouped(
     check_grouping(by)
     if by == "closest":
         return by_closest(results, k=k, metric=metric, rule=rule, task=task)
+    if by == "k":
+        ranking = rank(results, k=k, metric=metric, rule=rule, task=task)
+        table = ranking[["k", "predictor", rule, "n_targets"]].rename(columns={rule: "loss"})
+        table.insert(1, "group", [f"k = {one}" for one in table["k"]])
+        return table.dropna(subset=["loss"]).reset_index(drop=True)
     return by_group(results, by, k=k, metric=metric, rule=rule, task=task)
 
 
@@ -95,6 +101,8 @@ def group_tables(
 ) -> list[tuple[str, Table]]:
     """Make tables of the losses at each k: few groups of short names as columns, others as rows.
 
+    By ``k`` there is one table of all.
+
     Parameters
     ----------
     groups : DataFrame
@@ -114,10 +122,11 @@ def group_tables(
         Title and table.
     """
     tables = []
-    for k, part in groups.groupby("k", sort=True):
-        heading = f"{words.RULE_NAMES[rule]} {unit}".strip()
+    heading = f"{words.RULE_NAMES[rule]} {unit}".strip()
+    for k, part in [("", groups)] if by == "k" else groups.groupby("k", sort=True):
         what = CLOSEST if by == "closest" else by
-        title = f"k = {k}: mean {heading} by {what}"
+        title = f"mean {heading} by {what}"
+        title = f"k = {k}: {title}" if by != "k" else title[:1].upper() + title[1:]
         sizes = part.groupby("group", sort=False)
         counted = {of: sizes["n_targets"].max().to_dict()}
         if "n_models" in part.columns:
@@ -126,6 +135,8 @@ def group_tables(
         found = sorted(map(str, set(part["group"])))
         if by == "closest":
             found = [name for name in (*BINS, UNKNOWN) if name in found]
+        if by == "k":
+            found = list(dict.fromkeys(part.sort_values("k", kind="stable")["group"]))
         cells = zip(part["group"], part["predictor"], part["loss"], strict=True)
         losses = {(group, name): words.number(loss, unit, rule=rule) for group, name, loss in cells}
         if len(found) <= len(names) and max(map(len, found)) <= _HEAD:

@@ -24,6 +24,7 @@ __all__ = [
     "Headline",
     "headline_document",
     "headline_of",
+    "notes_of",
     "print_headline",
     "references",
     "remarks",
@@ -175,7 +176,7 @@ def print_headline(
     for table in _tables(shown, console.width):
         console.print(table)
         console.print()
-    for line in _notes(results, shown):
+    for line in notes_of(results, shown):
         console.print(Text(line))
     console.print(Text("One task in full, with intervals: leaderboard show … --task TASK"))
 
@@ -207,7 +208,7 @@ def headline_document(
             for c in shown.columns
         ],
         "headline": [plain(row) for row in headline(rankings, k).to_dict("records")],
-        "notes": _notes(results, shown),
+        "notes": notes_of(results, shown),
         "rankings": {
             folder: ranking_document(ranking, results.results[folder].manifest)
             for folder, ranking in rankings.items()
@@ -248,7 +249,7 @@ def remarks(results: VectorResults) -> list[str]:
     return [words.clean(note) for note in notes if note]
 
 
-def _notes(results: VectorResults, shown: Headline) -> list[str]:
+def notes_of(results: VectorResults, shown: Headline) -> list[str]:
     """Return what has to be said below the table."""
     named = references(results)
     against = f"Skill is against {named}; less is better, except for skill." if named else ""

@@ -13,9 +13,13 @@ from harness.headline import headline, ks_of
 from harness.vector_results import VectorResults
 from leaderboard import words
 from leaderboard.charts import styles
+from leaderboard.downloads import csv_text
+from leaderboard.files import write_text
 from leaderboard.headline import Headline, headline_of, references, remarks
-from leaderboard.page import build, csv_text, environment, write_text
+from leaderboard.page import site_folder, write_pages
 from leaderboard.slopes import slopes
+from leaderboard.templating import environment
+from leaderboard.vega import write_scripts
 
 __all__ = ["build_site"]
 
@@ -23,8 +27,8 @@ __all__ = ["build_site"]
 def build_site(results: VectorResults, out: str | Path, title: str | None = None) -> Path:
     """Write ``index.html``, ``headline.csv``, and a folder with a page for each task.
 
-    Like the pages of the tasks (`leaderboard.page.build`), the page needs neither a script nor a
-    network, and is a function of the results alone.
+    Like the pages of the tasks (`leaderboard.page.build`), the page needs no network, is complete
+    without scripts, and is a function of the results alone.
 
     Parameters
     ----------
@@ -45,26 +49,25 @@ def build_site(results: VectorResults, out: str | Path, title: str | None = None
     UsageError
         If `out` is a file, or the results cannot be ranked (see `harness.ranking.rank`).
     """
-    from suites.errors import UsageError
-
-    folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a folder to write the pages into")
+    folder = site_folder(out)
     rankings = results.rankings()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_scripts(folder)
     for entry in results.entries:
         if entry.evaluated:
-            build(
+            own = folder / entry.folder
+            own.mkdir(exist_ok=True)
+            heading = f"{entry.heading}: {title}" if title else None
+            write_pages(
                 results.results[entry.folder],
-                folder / entry.folder,
-                title=f"{entry.heading}: {title}"
-                if title
-                else f"Predictor ranking: {entry.heading}",
-                home="../index.html",
+                rankings[entry.folder],
+                own,
+                heading or f"Predictor ranking: {entry.heading}",
+                root="../",
             )
     html = (
         environment().get_template("headline.html.j2").render(**_content(results, rankings, title))
     )
-    folder.mkdir(parents=True, exist_ok=True)
     tables = [headline(rankings, k) for k in ks_of(rankings)] or [headline(rankings)]
     write_text(folder / "headline.csv", csv_text(pd.concat(tables, ignore_index=True)))
     write_text(folder / "index.html", html)

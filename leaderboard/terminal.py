@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_ranking", "ranking_document", "ranking_lines"]
+__all__ = ["notes", "print_ranking", "ranking_document", "ranking_lines"]
 
 WIDTH = 100
 """Columns used where the output is not a terminal."""
@@ -75,7 +75,7 @@ def print_ranking(
         console.print()
     if len(ks) > FULL_TABLES:
         console.print("One k in full, with intervals: leaderboard show … --k K")
-    for line in _notes(ranking, manifest):
+    for line in notes(ranking, manifest):
         console.print(Text(line))
 
 
@@ -306,7 +306,7 @@ def _range(row: Mapping[Any, Any]) -> str:
     return words.rank_set(row, "-") if row["ranked"] else "unranked"
 
 
-def _notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+def notes(ranking: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """Return what has to be said below the tables."""
     lines = [RANK_SETS] if ranking["ranked"].any() else []
     reference, responses = manifest.get("reference"), words.of_responses(ranking)

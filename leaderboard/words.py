@@ -112,15 +112,28 @@ def percent(share: float, digits: int = 0) -> str:
     return ("−" if share < 0 and float(text) else "") + text
 
 
-def rank_set(row: Mapping[Any, Any], dash: str = "–") -> str:
-    """Format the set of ranks that the comparisons leave open.
+def p_value(p: float) -> str:
+    """Format a p-value; one below a thousandth is only said to be so.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.0002), p_value(1.0), p_value(float("nan"))
+    ('.031', '< .001', '1', '–')
+    """
+    if math.isnan(p):
+        return "–"
+    return "< .001" if p < 0.001 else "1" if p > 0.9995 else f"{p:.3f}"[1:]
+
+
+def rank_set(row: Mapping[Any, Any], dash: str = "–", alone: bool = False) -> str:
+    """Format the set of ranks that the comparisons leave open; `alone`: each comparison by itself.
 
     Examples
     --------
     >>> rank_set({"rank_low": 1, "rank_high": 3}), rank_set({"rank_low": 2, "rank_high": 2})
     ('1–3', '2')
     """
-    low, high = row["rank_low"], row["rank_high"]
+    low, high = (row[f"{'marginal_' if alone else ''}rank_{end}"] for end in ("low", "high"))
     if pd.isna(low):
         return "–"
     return str(low) if low == high else f"{low}{dash}{high}"

@@ -15,7 +15,7 @@ from harness.rules import uniform_number
 from predictors.counts import Array
 from predictors.grid import read_shown, read_targets
 from predictors.inner_folds import InnerSplit, Question, Train
-from predictors.members import Fitted, Member, needs_of, on_grid, possible, stated, steps
+from predictors.members import Fitted, Member, on_grid, possible, stated, steps, uses_of
 from predictors.recalibration import Recalibration, mid_pit, pit, widened
 from suites.errors import UsageError
 
@@ -83,8 +83,8 @@ class Conformal(RunPredictor):
     [['coverage_90_low', True], ['coverage_90_high', True]]
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs", "responses")
-    optional: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+    uses: ClassVar[tuple[str, ...]] = ("responses",)
     _fold: _Fold | None = None
 
     def __init__(
@@ -104,7 +104,7 @@ class Conformal(RunPredictor):
                 )
         self.predictor, self.splits, self.cells = predictor, splits, cells
         self._member = Member.of(predictor, "Conformal")
-        self.needs = needs_of([self._member])  # type: ignore[misc] # of what it wraps
+        self.uses = uses_of([self._member])  # type: ignore[misc] # what is asked may use more
 
     def fit(self, train_split: TrainSplit) -> None:
         """Fit the predictor to all train runs; inner splits wait for what is asked."""

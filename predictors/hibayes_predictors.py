@@ -1,12 +1,11 @@
 """`HibayesCrossed`, `HibayesFactor`, `HibayesItems`: hierarchical models of the train grid.
 
-The one file of `predictors` that imports `hibayes`: it turns splits into grids, and forecasts into
-predictions; the models, their samplers and updates are in `hibayes.hierarchical`.
+The models, their samplers and updates are in `hibayes.hierarchical`; how splits become grids, and
+forecasts predictions, is in `predictors.hierarchical_grid`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,21 +13,22 @@ import numpy as np
 
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
-from hibayes.hierarchical.cells import Grid, Index, family
+from hibayes.hierarchical.cells import Index
 from hibayes.hierarchical.choice import choose, fit
 from hibayes.hierarchical.forecast import Evidence, Forecast, Forecaster
 from hibayes.hierarchical.kernels import Answers
 from hibayes.hierarchical.posterior import Posterior
-from predictors.grid import Cells, Column, Shown, read_runs, read_shown, read_targets
-from predictors.item_tables import (
-    read_groups,
-    read_item_values,
-    read_makers,
-    read_shown_items,
+from predictors.grid import Cells, Column, read_runs, read_shown, read_targets
+from predictors.hierarchical_grid import (
+    group_of,
+    read_answers,
+    read_evidence,
+    read_grid,
+    single_runs,
+    with_the_rest,
 )
+from predictors.item_tables import read_groups, read_makers
 from predictors.moments import TrainMoments
-from predictors.priors import LEVELS, Prior, label, predictions
-from predictors.scenario_mean import scenario_priors
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -128,16 +128,10 @@ class _Hibayes(RunPredictor):
         shown = read_shown(sequestered_test_split, targets)
         found: dict[int, Forecast] = {}
         if fold.forecaster is not None:
-            evidence = _evidence(sequestered_test_split, targets, shown, fold.answers is not None)
+            itemised = fold.answers is not None
+            evidence = read_evidence(sequestered_test_split, targets, shown, itemised)
             found = fold.forecasts(sequestered_test_split, targets, evidence)
-        rest = [t for t in range(len(targets)) if t not in found]
-        priors: list[Prior | None] = [None] * len(targets)
-        for t, prior in zip(rest, scenario_priors(fold.moments, targets.take(rest)), strict=True):
-            priors[t] = prior
-        said = {p.target: p for p in predictions(targets, priors, shown)}
-        for t, forecast in found.items():
-            said[targets.id[t]] = _labelled(targets, t, forecast, self.joint)
-        return [said[target] for target in targets.id if target in said]
+        return with_the_rest(targets, shown, found, fold.moments, self.joint)
 
     def _fitted(self, train_split: TrainSplit) -> _Fold:
         """Give what was learned; learn it, where it was called without fit as in a notebook."""
@@ -165,23 +159,13 @@ class _Fold:
         bounded = np.flatnonzero(runs.bounded)
         if not len(bounded):
             return cls(runs, moments)
-        groups, makers = read_groups(train_split.runs), read_makers(train_split.runs)
-        column = [runs.column[r] for r in bounded]
-        named = {c: _group(groups, c) for c in column}
-        grid = Grid.of(
-            [runs.model[r] for r in bounded],
-            column,
-            runs.y[bounded],
-            np.where(runs.counted, runs.n, 0)[bounded],
-            groups=named,
-            families={c: "\x1f".join((named[c], family(c[0]), *c[1:5])) for c in column},
-            makers=makers,
-        )
+        grid, named = read_grid(train_split, runs, bounded)
+        makers = read_makers(train_split.runs)
         answers = None
         if settings.model == "crossed_factor_items" and (
             choose("crossed_factor", grid, None) == "crossed_factor"
         ):
-            answers = _answers(train_split, grid, runs, bounded)
+            answers = read_answers(train_split, grid, runs, bounded)
         posterior = fit(
             settings.model,
             grid,
@@ -207,18 +191,7 @@ class _Fold:
         """Give row, column and number of the runs of one value that are alone in their cell."""
         assert self.posterior is not None
         grid = self.posterior.grid
-        row, place = grid.row, grid.column
-        of_cell: dict[tuple[int, int], list[int]] = {}
-        for r in self.bounded:
-            cell = row[self.runs.model[r]], place[self.runs.column[r]]
-            of_cell.setdefault(cell, []).append(int(r))
-        # a run is left out as a whole, and values of one row are no independent parts of it
-        values = Counter(self.runs.id[r] for r in self.bounded)
-        alone = {
-            cell: runs[0]
-            for cell, runs in of_cell.items()
-            if len(runs) == 1 and values[self.runs.id[runs[0]]] == 1
-        }
+        alone = single_runs(grid, self.runs, self.bounded)
         cells = np.array(list(alone), np.intp).reshape(-1, 2)
         return cells[:, 0], cells[:, 1], list(alone.values())
 
@@ -241,7 +214,7 @@ class _Fold:
                 of_column.setdefault(targets.column[t], []).append(t)
             else:
                 known.append(t)
-        group = [self.groups.get(_group(groups, column)) for column in targets.column]
+        group = [self.groups.get(group_of(groups, column)) for column in targets.column]
 
         rows = np.array([row[targets.model[t]] for t in known], np.intp)
         columns = np.array([place[targets.column[t]] for t in known], np.intp)
@@ -261,56 +234,6 @@ class _Fold:
             )
             found.update(zip(members, part, strict=True))
         return found
-
-
-def _labelled(targets: Cells, row: int, forecast: Forecast, joint: bool) -> RunPrediction:
-    """Turn a forecast into a prediction in the metric's units."""
-    steps = len(forecast.pmf) - 1
-    lower, span = float(targets.lower[row]), float(targets.span[row])
-    mean = lower + span * float(forecast.pmf @ np.arange(steps + 1)) / steps
-    if joint:
-        return label(targets, row, mean=mean, samples=lower + span * forecast.sample(), joint=True)
-    if targets.counted[row]:
-        return label(targets, row, mean=mean, pmf=forecast.pmf)
-    values = lower + span * forecast.quantiles(LEVELS)
-    quantiles = dict(zip(LEVELS, values.tolist(), strict=True))
-    return label(targets, row, mean=mean, quantiles=quantiles)
-
-
-def _evidence(
-    split: SequesteredTestSplit, targets: Cells, shown: Shown, itemised: bool
-) -> list[Evidence]:
-    """Say what is shown of each target, item by item where that is wanted."""
-    items, given = read_shown_items(split, targets) if itemised else ({}, {})
-    return [
-        Evidence(
-            n=int(targets.n[t]) if targets.counted[t] else 0,
-            k=int(shown.k[t]),
-            total=float(shown.total[t]),
-            squares=float(shown.squares[t]),
-            size=int(targets.n[t]),
-            items=items.get(target, ()),
-            given=given.get(target, {}),
-        )
-        for t, target in enumerate(targets.id)
-    ]
-
-
-def _group(groups: dict[str, str], column: Column) -> str:
-    """Name the group of a column: scenario group and metric."""
-    scenario = column[0]
-    return "\x1f".join((groups.get(scenario, scenario.partition("/")[0]), column[2]))
-
-
-def _answers(train_split: TrainSplit, grid: Grid, runs: Cells, bounded: Index) -> Answers | None:
-    """Arrange the responses of the bounded train runs, models by items."""
-    table = read_item_values(train_split, runs, bounded)
-    if table is None:
-        return None
-    row, place = grid.row, grid.column
-    rows = np.array([row.get(model, -1) for model in runs.model], np.intp)[table.run]
-    columns = np.array([place.get(column, -1) for column in runs.column], np.intp)[table.run]
-    return Answers.arranged(rows, columns, table.item, table.items, table.y, grid.y.shape)
 
 
 class HibayesCrossed(_Hibayes):

@@ -32,16 +32,16 @@ __all__ = [
     "Answers",
     "Fitted",
     "Member",
-    "needs_of",
     "on_grid",
     "possible",
     "reason",
     "stated",
     "steps",
+    "uses_of",
 ]
 
 READABLE: tuple[str, ...] = ("runs", "responses", "metadata")
-"""What of `needs` there is of train runs that are held out from others."""
+"""What of `needs` and `uses` there is of train runs that are held out from others."""
 
 _STEPS = 1000  # of the range of a value that is no count
 _NAMES = ("target", "run", "name", "metric", "part", "perturbation")
@@ -91,7 +91,7 @@ class Member:
         needs = getattr(found, "needs", None)
         if issubclass(found, InstancePredictor):
             raise UsageError(f"{asks}: {text} predicts single responses, no run values.")
-        if needs is None or not set(needs) <= set(READABLE):
+        if needs is None or not {*needs, *_uses(found)} <= set(READABLE):
             reads = "what it does not declare" if needs is None else ", ".join(needs)
             raise UsageError(
                 f"{asks}: {text} reads {reads}; it is asked on train runs that are held out, and "
@@ -257,7 +257,11 @@ def _facts(cells: Cells) -> dict[str, Any]:
     }
 
 
-def needs_of(members: Sequence[Member]) -> tuple[str, ...]:
-    """Give what members read, and the responses that inner splits show."""
-    declared = {need for member in members for need in member.cls.needs or ()}
-    return tuple(need for need in READABLE if need in declared | {"runs", "responses"})
+def uses_of(members: Sequence[Member]) -> tuple[str, ...]:
+    """Give what members read besides runs, and the responses that inner splits show."""
+    read = {name for member in members for name in (*member.cls.needs, *_uses(member.cls))}
+    return tuple(name for name in READABLE if name in read | {"responses"} and name != "runs")
+
+
+def _uses(cls: Any) -> tuple[str, ...]:
+    return tuple(getattr(cls, "uses", ()))

@@ -20,11 +20,11 @@ from predictors.members import (
     Answers,
     Fitted,
     Member,
-    needs_of,
     on_grid,
     reason,
     stated,
     steps,
+    uses_of,
 )
 from predictors.priors import label
 from suites.errors import UsageError
@@ -103,8 +103,8 @@ class Stack(RunPredictor):
     True
     """
 
-    needs: ClassVar[tuple[str, ...] | None] = ("runs", "responses")
-    optional: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[tuple[str, ...] | None] = ("runs",)
+    uses: ClassVar[tuple[str, ...]] = ("responses",)
     _fold: _Fold | None = None
 
     def __init__(
@@ -129,7 +129,7 @@ class Stack(RunPredictor):
             raise UsageError(f"Stack: prior must be positive: {prior!r}.")
         self.members, self.splits, self.cells, self.prior = tuple(members), splits, cells, prior
         self._members = [Member.of(name, "Stack") for name in self.members]
-        self.needs = needs_of(self._members)  # type: ignore[misc] # of its members
+        self.uses = uses_of(self._members)  # type: ignore[misc] # what is asked may use more
 
     def fit(self, train_split: TrainSplit) -> None:
         """Fit the members to all train runs; inner splits wait for what is asked."""

@@ -23,7 +23,7 @@ from harness.contract.joint import joint
 from harness.contract.said import difference
 from harness.contract.valid import faults
 from harness.diagnostics import KINDS, to_table
-from harness.predictor import NEEDS, NotApplicable
+from harness.predictor import NEEDS, USES, NotApplicable
 from suites.errors import NotInstalled
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def _declarations(context: Context) -> str:
     least = getattr(predictor, "min_k", 0)
     if isinstance(needs, str) or not set(needs or ()) <= set(NEEDS):
         raise Broken(f"needs is {needs!r}; it may name {', '.join(NEEDS)}")
+    uses = getattr(predictor, "uses", ())
+    if isinstance(uses, str) or not set(uses) <= set(USES):
+        raise Broken(f"uses is {uses!r}; it may name {', '.join(USES)}")
     if isinstance(tasks, str) or not all(isinstance(task, str) for task in tasks or ()):
         raise Broken(f"tasks is {tasks!r}, no tuple of names")
     if isinstance(least, bool) or not isinstance(least, int) or least < 0:
@@ -183,6 +186,7 @@ def _needs(context: Context) -> str:
     needs = getattr(context.make(), "needs", None)
     touched: list[str] = []
     declared = ("runs", "responses", "frames") if needs is None else tuple(needs)
+    declared += tuple(getattr(context.make(), "uses", ()))
     try:
         context.said(
             case,

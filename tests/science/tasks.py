@@ -149,7 +149,8 @@ def main() -> int:
         "## What comes next: `next-release`",
         "",
         "Hard where the released models have no earlier run: what is left is the column, later "
-        "models tend to be better, and no built-in predictor reads dates. What is drawn from the "
+        "models tend to be better, and of the built-in predictors only factorisation reads dates, "
+        "where models have some (docs/predictors/factorisation.md). What is drawn from the "
         "effects of earlier models (additive-logit, low-rank, hibayes-crossed) can do worse than "
         "the column's mean and sd. A few shown responses help more than any method; in tables "
         "without items k values of each released model are revealed, and only its others are asked "

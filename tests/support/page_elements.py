@@ -1,5 +1,7 @@
 """Reads a page as a list of elements, for tests."""
 
+import base64
+import hashlib
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "br", "wbr", "input", "img", "hr"}
@@ -49,3 +51,24 @@ class Page(HTMLParser):
             for e in self.elements
             if e["tag"] == tag and all(e["attrs"].get(n) == v for n, v in wanted.items())
         ]
+
+    def policy(self):
+        """Give the page's content security policy: directive -> its sources."""
+        content = next(
+            e["attrs"]["content"]
+            for e in self.elements
+            if e["attrs"].get("http-equiv") == "Content-Security-Policy"
+        )
+        return {part.split()[0]: part.split()[1:] for part in content.split(";")}
+
+    def foreign_scripts(self):
+        """Give the scripts that are neither data nor inline ones that the policy knows."""
+        known = self.policy()["script-src"]
+        found = []
+        for element in self.all("script"):
+            digest = hashlib.sha256(element["text"].encode()).digest()
+            ours = f"'sha256-{base64.b64encode(digest).decode()}'" in known
+            data = element["attrs"].get("type") == "application/json"
+            if "src" in element["attrs"] or not (data or ours):
+                found.append(element)
+        return found

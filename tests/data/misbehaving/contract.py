@@ -70,6 +70,10 @@ class NeedsAWord(Decent):
     needs = "runs"
 
 
+class UsesWhatSomeLack(Decent):
+    uses = ("frames",)
+
+
 class NeedsFewerThanNone(Decent):
     min_k = -1
 

@@ -74,7 +74,7 @@ class Hoards(RunPredictor):
     def place(self):
         folders = {
             "working_folder": os.getcwd(),
-            "home": str(Path.home()),
+            "home": os.path.expanduser("~"),
             "temporary": tempfile.gettempdir(),
             "tmp": "/tmp",
             "shm": "/dev/shm",

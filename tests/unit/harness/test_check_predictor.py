@@ -37,7 +37,7 @@ def loaded(path):
 broken = loaded(FILE)
 
 FAULTS = {
-    "declarations": ["WantsEverything", "NeedsAWord", "NeedsFewerThanNone"],
+    "declarations": ["WantsEverything", "NeedsAWord", "UsesWhatSomeLack", "NeedsFewerThanNone"],
     "answers": [
         "Raises",
         "IsNotFinite",

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.jail import seccomp
+from harness.jail import probe, seccomp
 from harness.jail.openings import ATTACKS, Machine, left_open
 from harness.jail.paths import installed, opened, outermost, without
 from harness.jail.policy import LEVELS, Limits, Policy, at_least
 from harness.jail.probe import available_levels, isolation_of, reached
+from suites.errors import UsageError
 
 EPERM, ENOSYS, ALLOW, KILL = 0x50001, 0x50026, 0x7FFF0000, 0x80000000
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -118,6 +119,44 @@ def test_the_isolation_of_comes_first_and_none_is_always_there():
     assert available_levels()[-1] == "none"
     assert set(reached()) == set(LEVELS)
     assert [at_least(level, "medium") for level in LEVELS] == [True, True, False, False, False]
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """A machine that offers medium and weak jails."""
+    why = {"strong": "no namespaces", "medium": "", "weak": "", "process": "", "none": ""}
+    monkeypatch.setattr(probe, "reached", lambda: why)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "least", "got"),
+    [
+        ("best", None, "medium"),
+        ("best", "medium", "medium"),
+        ("best", "process", "medium"),
+        ("weak", "weak", "weak"),
+        ("process", None, "process"),
+        ("none", None, "none"),
+    ],
+)
+def test_workers_get_the_level_that_is_wanted(offered, wanted, least, got):
+    assert isolation_of(wanted, least) == got
+
+
+@pytest.mark.parametrize(
+    ("wanted", "least", "why"),
+    [
+        ("strong", None, "does not offer the isolation strong: no namespaces"),
+        ("best", "strong", "strong is required, and medium is what there is: no namespaces"),
+        ("weak", "medium", "medium is required, and weak is what there is"),
+        ("none", "process", "process is required, and none is what there is"),
+        ("strnog", None, "unknown isolation 'strnog'; did you mean 'strong'"),
+        ("best", "best", "unknown isolation 'best'"),
+    ],
+)
+def test_what_is_not_offered_or_less_than_required_is_refused(offered, wanted, least, why):
+    with pytest.raises(UsageError, match=why):
+        isolation_of(wanted, least)
 
 
 @pytest.mark.parametrize("root", [True, False])

@@ -14,6 +14,7 @@ from harness.jail.probe import available_levels
 from harness.mending import evaluate_failed, failed_in
 from harness.results import Results
 from harness.submitting import submit
+from leaderboard.cli import main as leaderboard
 from suites.errors import UsageError
 
 OPTIONS = {"k": [0, 3], "folds": 3, "seeds": [0, 1]}
@@ -170,6 +171,17 @@ def test_results_of_objects_in_memory_are_refused(items, tmp_path):
     harness.evaluate(suite, "jeffreys", out=tmp_path / "out", isolation="none", **OPTIONS)
     with pytest.raises(UsageError, match="made of objects in memory"):
         add(tmp_path / "out", "beta-binomial")
+
+
+def test_the_command_adds_a_row_and_shows_it(board, mine, capsys):
+    shared = ["--isolation", "process", "--require-isolation", "process"]
+    mine.write_text(MINE.replace("{mean}", "float('nan')"))
+    assert leaderboard(["submit", str(board), f"{mine}:Mine", "--author", "Ann", *shared]) == 0
+    said = capsys.readouterr()
+    assert "Mine" in said.out
+    assert said.err.startswith("note: Mine: ")
+    assert leaderboard(["submit", str(board), f"{mine}:Mine", *shared]) == 2
+    assert "has a predictor Mine already" in capsys.readouterr().err
 
 
 # -- mending --------------------------------------------------------------------------------------

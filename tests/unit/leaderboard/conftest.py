@@ -1,6 +1,7 @@
 """Results folders: synthetic ones of known shape, and small evaluations."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_board import write_board
 from together import Together
 
 import harness
@@ -19,6 +21,42 @@ HOSTILE = "<script>alert(1)</script>"
 """A predictor's name is untrusted text."""
 
 PREDICTORS = ("scenario-mean", "kernel-ridge(ridge=5)", "hierarchical", HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser; without one its tests are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra 'dev'")
+    places = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
+    chromium = shutil.which("chromium") or next(filter(os.path.exists, places), None)
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open an address: the page notes what it `heard` (messages, errors, dialogs) and `asked`."""
+    contexts = []
+
+    def open_page(address, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.heard, page.asked = [], []
+        page.on("console", lambda message: page.heard.append(message.text))
+        page.on("pageerror", lambda error: page.heard.append(str(error)))
+        page.on("dialog", lambda dialog: page.heard.append(dialog.message))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -362,3 +400,40 @@ def together(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
     predictors = ["model-mean", Together(), Together(False)]
     return evaluated(folder, predictors, "heldout-run", [0, 3], models=9, scenarios=8)
+
+
+@pytest.fixture(scope="session")
+def board_folder(tmp_path_factory):
+    """Results with predictions of every kind, of two seeds."""
+    folder = tmp_path_factory.mktemp("board") / "out"
+    return write_board(folder, predictors=7, models=6, scenarios=5, ks=(0, 5), seeds=(0, 1))
+
+
+@pytest.fixture(scope="session")
+def board(board_folder):
+    from harness.results import Results
+
+    return Results.load(board_folder)
+
+
+@pytest.fixture
+def changed_board(board_folder, tmp_path):
+    """Copy these results, and change one of the tables, or the manifest."""
+
+    def change(**changes):
+        folder = tmp_path / "changed"
+        if not folder.exists():
+            shutil.copytree(board_folder, folder)
+        for name, edit in changes.items():
+            path = folder / f"{name}.parquet"
+            if name == "manifest":
+                path = folder / "manifest.json"
+                manifest = json.loads(path.read_text(encoding="utf-8"))
+                path.write_text(json.dumps(edit(manifest)), encoding="utf-8")
+            else:
+                edit(pd.read_parquet(path)).to_parquet(path, index=False)
+        from harness.results import Results
+
+        return Results.load(folder)
+
+    return change

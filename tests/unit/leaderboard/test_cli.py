@@ -131,10 +131,22 @@ def test_build_prints_where_the_page_is(run, folder, tmp_path):
     site = tmp_path / "deep" / "site"
     status, out, _ = run("build", folder, "--out", site, "--title", "Mine")
     assert (status, out.strip()) == (0, str(site / "index.html"))
-    assert sorted(path.name for path in site.iterdir()) == ["index.html", "ranking.csv"]
+    assert {"index.html", "ranking.csv", "ranking.parquet"} <= {p.name for p in site.iterdir()}
 
 
-@pytest.mark.parametrize("argv", [[], ["show"], ["build", "x"], ["show", "x", "--k", "a"]])
+def test_pages_need_a_folder_and_show_every_k(run, folder, tmp_path):
+    status, out, err = run("build", folder)
+    assert (status, out) == (2, "")
+    assert "--out SITE" in err
+    status, _, err = run("build", folder, "--out", tmp_path / "site", "--k", "0")
+    assert status == 2
+    assert "--format md, png or svg" in err
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["show"], ["build", "x", "--format", "pdf"], ["show", "x", "--k", "a"]]
+)
 def test_wrong_arguments_exit_with_two(argv, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(argv)

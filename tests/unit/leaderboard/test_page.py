@@ -12,12 +12,18 @@ from page_elements import Page
 from harness.ranking import by_group, rank
 from harness.results import Results
 from leaderboard import charts
+from leaderboard.loo import loo_agreement
 from leaderboard.page import build
 
 
 @pytest.fixture(scope="module")
-def html(results, tmp_path_factory):
-    return build(results, tmp_path_factory.mktemp("site")).read_text(encoding="utf-8")
+def site(results, tmp_path_factory):
+    return build(results, tmp_path_factory.mktemp("site")).parent
+
+
+@pytest.fixture(scope="module")
+def html(site):
+    return (site / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -32,33 +38,37 @@ def test_every_element_is_closed_and_ids_are_unique(page):
     assert len(ids) == len(set(ids))
 
 
-def test_nothing_comes_from_outside(page, html):
+def test_nothing_comes_from_outside(page, html, site):
     for element in page.elements:
-        assert element["tag"] not in {"script", "iframe", "object", "embed", "img", "base", "form"}
+        assert element["tag"] not in {"iframe", "object", "embed", "img", "base", "form"}
         for name in ("src", "href", "xlink:href", "action", "srcset"):
             value = element["attrs"].get(name)
-            assert value in (None, "data:,", "ranking.csv"), (element["tag"], value)
+            if value not in (None, "data:,") and not value.startswith("#"):
+                assert (site / value).is_file(), (element["tag"], value)
         assert not any(name.startswith("on") for name in element["attrs"])
+    assert page.foreign_scripts() == []
     assert "://" not in html
     assert "url(" not in html
     assert "@import" not in html
 
 
-def test_the_security_policy_allows_no_script(page):
-    policy = page.all("meta", http_equiv=None)
-    policy = next(
-        e["attrs"]["content"]
-        for e in page.elements
-        if e["attrs"].get("http-equiv") == "Content-Security-Policy"
-    )
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
-    assert "script-src" not in policy
+def test_the_security_policy_allows_our_scripts_alone(page):
+    policy = page.policy()
+    assert policy["default-src"] == ["'none'"]
+    assert policy["base-uri"] == policy["form-action"] == ["'none'"]
+    assert policy["script-src"][0] == "'strict-dynamic'"
+    assert all(source.startswith("'sha256-") for source in policy["script-src"][1:])
+    assert set(policy) == {
+        *("default-src", "script-src", "style-src", "img-src", "base-uri", "form-action")
+    }
 
 
 def test_a_hostile_name_is_text(page, html, hostile):
-    assert "<script" not in html
+    assert hostile not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "\\u003cscript\\u003ealert(1)" in html  # in the data of a figure
     assert any(hostile in e["text"] for e in page.all("th", scope="row"))
+    assert any(e["attrs"].get("data-predictor") == hostile for e in page.all("tr"))
 
 
 def test_text_of_the_manifest_is_escaped(results, tmp_path):
@@ -76,7 +86,8 @@ def test_text_of_the_manifest_is_escaped(results, tmp_path):
     text = build(Hostile, tmp_path, title="</title><script>x</script>").read_text(encoding="utf-8")
     page = Page(text)
     assert page.faults == []
-    assert not {"script", "img", "b", "i"} & {e["tag"] for e in page.elements}
+    assert not {"img", "b", "i"} & {e["tag"] for e in page.elements}
+    assert page.foreign_scripts() == []
     assert page.all("title")[0]["text"] == "</title><script>x</script>"
     assert "harness '<b>' 'a b'" in page.all("dl", class_="facts")[0]["text"]
 
@@ -90,6 +101,12 @@ def test_all_predictors_are_listed_with_what_they_are(page, results):
     assert "not applicable: the task has no perturbed runs" in section
 
 
+def contents(folder):
+    """All files of a folder: path -> bytes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def cells(page, k_index):
     """The ranking's table at one k: predictor -> numbers."""
     tables = page.all("table", class_="ranking")
@@ -97,16 +114,19 @@ def cells(page, k_index):
     out = {}
     for row in (e for e in page.all("tr") if table in e["parents"] and "tbody" in e["path"]):
         inside = [e for e in page.elements if row in e["parents"]]
-        name = next(e["text"] for e in inside if e["tag"] == "th")
-        out[name] = [float(e["attrs"]["value"]) for e in inside if e["tag"] == "data"]
+        numbers = [float(e["attrs"]["value"]) for e in inside if e["tag"] == "data"]
+        out[row["attrs"]["data-predictor"]] = numbers
     return out
 
 
 def test_numbers_are_those_of_the_ranking(page, results):
     columns = [
+        "rank",
         "crps",
         "skill",
         "difference",
+        "p_holm",
+        "detectable",
         "absolute_error",
         "coverage_50",
         "coverage_90",
@@ -119,7 +139,7 @@ def test_numbers_are_those_of_the_ranking(page, results):
         found = cells(page, index)
         assert list(found) == list(part.index)
         for name, row in part.iterrows():
-            wanted = [c for c in columns if name != "scenario-mean" or c not in columns[1:3]]
+            wanted = [c for c in columns if name != "scenario-mean" or c not in columns[2:6]]
             assert found[name] == pytest.approx([row[c] for c in wanted], rel=1e-12)
             shown = f"[{row['crps_low']:.2f}, {row['crps_high']:.2f}]"
             assert any(shown in e["text"] for e in page.all("small"))
@@ -205,9 +225,14 @@ def test_a_name_that_a_spreadsheet_would_run_is_quoted(make_folder, tmp_path):
 
 def test_the_same_results_give_the_same_bytes_and_leave_other_files_alone(results, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    first = build(results, tmp_path).read_bytes()
-    assert build(results, tmp_path).read_bytes() == first
-    assert {p.name for p in tmp_path.iterdir()} == {"index.html", "ranking.csv", "mine.txt"}
+    build(results, tmp_path)
+    first = contents(tmp_path)
+    build(results, tmp_path)
+    assert contents(tmp_path) == first
+    build(results, tmp_path / "other")
+    del first["mine.txt"]
+    assert contents(tmp_path / "other") == first
+    assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 def test_one_k_has_no_switch_and_no_figure_by_k(make_folder, tmp_path):
@@ -255,3 +280,88 @@ def test_ticks_span_the_values(low, width):
     assert ticks[0] <= low
     assert ticks[-1] >= low + width
     assert 3 <= len(ticks) <= 9
+
+
+def test_the_ranking_is_offered_as_tables_and_the_results_tables_beside_it(results, site, page):
+    frame = pd.read_parquet(site / "ranking.parquet")
+    pd.testing.assert_frame_equal(frame, rank(results))
+    links = {e["attrs"].get("href") for e in page.all("a")}
+    for name in ("scores", "targets", "status"):
+        assert f"data/{name}.parquet" in links
+        copied = (site / "data" / f"{name}.parquet").read_bytes()
+        assert copied == (results.path / f"{name}.parquet").read_bytes()
+
+
+def test_tables_that_are_too_large_are_named_and_not_copied(results, tmp_path, monkeypatch):
+    monkeypatch.setattr("leaderboard.downloads.LARGEST", 20_000)
+    page = Page(build(results, tmp_path).read_text(encoding="utf-8"))
+    assert not (tmp_path / "data" / "scores.parquet").exists()
+    assert (tmp_path / "data" / "targets.parquet").exists()
+    assert "in the results folder, too large to be copied" in page.all("main")[0]["text"]
+
+
+def test_who_made_a_predictor_and_how_it_was_run_is_said(make_folder, tmp_path, hostile):
+    folder = make_folder(loo=False, ks=(0,))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["predictors"][1] |= {"author": "<b>Ada</b>", "submitted": "2026-03-01"}
+    manifest["predictors"][1]["isolation"] = {"process": True, "network": "none"}
+    manifest["predictors"][2]["class"] = "mine:Own"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    page = Page(build(Results.load(folder), tmp_path / "site").read_text(encoding="utf-8"))
+    assert "b" not in {e["tag"] for e in page.elements}
+    rows = {e["attrs"]["data-predictor"]: e for e in page.all("tr") if "data-kind" in e["attrs"]}
+    kinds = {name: row["attrs"]["data-kind"] for name, row in rows.items()}
+    assert kinds["scenario-mean"] == "reference"
+    assert kinds["kernel-ridge(ridge=5)"] == kinds[hostile] == "built-in"
+    assert kinds["hierarchical"] == "other"
+    text = rows["kernel-ridge(ridge=5)"]["text"]
+    assert "<b>Ada</b>, 2026-03-01" in text
+    assert "process: True; network: none" in text
+    header = page.all("header")[0]["text"]
+    assert "process: True; network: none: kernel-ridge(ridge=5)" in header
+    choices = {e["attrs"].get("data-filter") for e in page.all("select")}
+    assert choices == {"kind", "isolation"}
+    ranking = page.all("table", class_="ranking")[0]["text"]
+    assert "by <b>Ada</b>" in ranking
+
+
+def test_the_best_are_marked_in_words_and_what_the_task_can_show_is_said(results, page):
+    ranking = rank(results)
+    for index, k in enumerate((0, 5)):
+        part = ranking[ranking["k"] == k]
+        table = page.all("table", class_="ranking")[index]
+        best = set(part.loc[(part["rank_low"] == 1).fillna(False), "predictor"])
+        alone = len(best) == 1
+        marked = {
+            e["attrs"]["data-predictor"]
+            for e in page.all("tr")
+            if table in e["parents"] and ("the best" in e["text"])
+        }
+        assert marked == best
+        assert ("not told from the best" in table["text"]) == (not alone)
+        shown = f"{part['task_detectable'].iloc[0]:.2f} pp"
+        assert f"differ from the reference by {shown}" in page.all("main")[0]["text"]
+
+
+def test_predictors_are_linked_to_their_pages(page, site, results):
+    links = {
+        e["text"]: e["attrs"]["href"] for e in page.all("a") if "predictors/" in e["attrs"]["href"]
+    }
+    assert set(links) == {p["name"] for p in results.manifest["predictors"]}
+    assert all((site / href).is_file() for href in links.values())
+
+
+def test_leave_one_run_out_orders_are_compared_with_the_held_out_ones():
+    summary = pd.DataFrame(
+        {
+            "elpd_loo": [-3.0, -3.2, -3.4, -3.6],
+            "elpd_waic": [-3.6, -3.4, -3.2, -3.0],
+            "held_out": [-4.0, -4.1, -4.3, -4.2],
+        }
+    )
+    assert loo_agreement(summary).splitlines() == [
+        "LOO orders 5 of 6 pairs of predictors as their held-out log scores do (Kendall τ 0.67).",
+        "WAIC orders 1 of 6 pairs of predictors as their held-out log scores do (Kendall τ −0.67).",
+    ]
+    assert loo_agreement(summary.iloc[:1]) == ""
+    assert "(" not in loo_agreement(summary.iloc[:2])

@@ -52,6 +52,10 @@ class Reads(Sharp):
     needs = ("runs", "frames")
 
 
+class Looks(Sharp):
+    needs = ("runs", "metadata")
+
+
 class Worlds(Sharp):
     """Joint draws: in even worlds all values are high, in odd ones low."""
 
@@ -259,9 +263,10 @@ def test_wrong_settings_are_refused_with_the_way_out(settings, says):
         Stack(**settings)
 
 
-def test_it_needs_what_its_members_need():
-    assert Stack(members=("kernel-ridge",)).needs == ("runs", "responses")
-    assert Stack.optional == ("responses",)
+def test_it_uses_what_its_members_read():
+    assert Stack.needs == ("runs",)
+    assert Stack(members=("kernel-ridge",)).uses == ("responses",)
+    assert Stack(members=named(Sharp, Looks)).uses == ("responses", "metadata")
 
 
 def test_it_applies_to_a_source_without_responses(tmp_path):
