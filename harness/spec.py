@@ -128,7 +128,7 @@ def expand(text: str, predicts: Collection[str] = ("run",)) -> list[str]:
     >>> expand("kernel-ridge(ridge=5)")
     ['kernel-ridge(ridge=5)']
     >>> sorted(set(expand("all")) - set(expand("quick")))
-    ['factorisation', 'hibayes', 'hibayes-items']
+    ['conformal', 'factorisation', 'hibayes', 'hibayes-items', 'stack']
     >>> "item-mean" in expand("quick"), "item-mean" in expand("quick", ["instance"])
     (False, True)
     """

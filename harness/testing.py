@@ -22,8 +22,9 @@ from harness.contract.cases import Cases
 from harness.contract.checks import carry_out
 from harness.contract.context import Broken, Context
 from harness.contract.prepare import prepare
+from harness.loading import load_class
 from harness.spec import parse_spec
-from harness.worker import Session, load_class
+from harness.worker import Session
 from suites.errors import UsageError
 from suites.reading import read
 from suites.suite import Suite

@@ -209,7 +209,7 @@ def test_a_class_with_two_names_is_called_by_the_first():
 
 def test_all_has_each_class_once_and_quick_has_no_slow_one():
     quick, every = expand("quick"), expand("all")
-    slow = {"factorisation", "hibayes", "hibayes-items"}
+    slow = {"conformal", "factorisation", "hibayes", "hibayes-items", "stack"}
     assert set(quick) | slow == set(every)
     assert not (slow | {"hibayes-factor"}) & set(quick)
     assert "hibayes-factor" not in every

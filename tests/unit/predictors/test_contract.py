@@ -34,12 +34,14 @@ NAMES = {
     "hibayes": "predictors.hibayes_predictors:HibayesFactor",
     "hibayes-items": "predictors.hibayes_predictors:HibayesItems",
     "factorisation": "predictors.factorisation:Factorisation",
+    "stack": "predictors.stack:Stack",
+    "conformal": "predictors.conformal:Conformal",
 }
 HIERARCHICAL = ["hibayes-crossed", "hibayes", "hibayes-items"]
 UPDATED = [
     *("jeffreys", "beta-binomial", "additive-logit", "kernel-ridge"),
     *("nearest-model", "low-rank", "random-forest", *HIERARCHICAL),
-    *("factorisation", "profile"),
+    *("factorisation", "profile", "stack", "conformal"),
 ]
 NEED_ONE = ["sample-mean", "ppi"]  # shown response
 YARDSTICKS = ["global-mean", "scenario-mean", "model-mean", "random", "perturbation"]
@@ -47,6 +49,8 @@ FEW = {
     **{name: {"draws": 25} for name in HIERARCHICAL},
     "random-forest": {"n_estimators": 5},
     "factorisation": {"sweeps": 20},
+    "stack": {"members": ("beta-binomial", "additive-logit"), "splits": 1},
+    "conformal": {"predictor": "additive-logit", "splits": 2},
 }
 MOST = [name for name in NAMES if name != "perturbation"]
 KINDS = ["binary", "bounded", "percent", "unbounded"]
