@@ -197,9 +197,15 @@ def settings_of(cls: type) -> list[str]:
 
 
 def code_hash(cls: type) -> str | None:
-    """Hash the file that a class is defined in; None where it has none."""
+    """Hash the file that a class is defined in, or the files of its sub-package; None without one.
+
+    A class of ``package.part.module`` is made of all files of ``package.part``; one of a module,
+    or of ``package.module``, of its file.
+    """
     try:
-        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
+        file = Path(inspect.getfile(cls))
+        files = sorted(file.parent.glob("*.py")) if cls.__module__.count(".") > 1 else [file]
+        return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
     except (OSError, TypeError):
         return None
 

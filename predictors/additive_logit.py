@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from predictors.counts import Array
-from predictors.grid import Cells, Matrix
-from predictors.moments import TrainMoments
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
+from predictors.common.counts import Array
+from predictors.common.grid import Cells, Matrix
+from predictors.common.moments import TrainMoments
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
+from predictors.common.scenario_priors import scenario_priors
 from suites.errors import UsageError
 
 __all__ = ["MIN_SQUASHED_SD", "AdditiveLogit"]

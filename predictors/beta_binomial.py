@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from predictors.grid import Cells, read_runs
-from predictors.moments import Moments, TrainMoments, leave_each_out, normal_prior
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import UNIFORM, Prior, log_predictive, loo_frame
+from predictors.common.grid import Cells, read_runs
+from predictors.common.moments import Moments, TrainMoments, leave_each_out, normal_prior
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import UNIFORM, Prior, log_predictive, loo_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ class BetaBinomial(PriorPredictor):
     variance of all train runs of bounded metrics, one without any also their mean (all on the
     scale (value - lower) / (upper - lower)); without any, all counts are alike. Of a bounded
     metric that is no count, the value itself has the beta distribution, updated as
-    `predictors.priors.predictions` says; an unbounded metric's prior is the scenario mean's.
+    `predictors.common.priors.predictions` says; an unbounded metric's prior is the scenario mean's.
 
     It fails where train runs of a scenario have two humps, and by knowing nothing of the model.
     Linear in runs, targets and n. `loo` is exact.

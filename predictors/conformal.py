@@ -12,11 +12,11 @@ from scipy.special import bdtr, bdtrc
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
 from harness.rules import uniform_number
-from predictors.counts import Array
-from predictors.grid import read_shown, read_targets
-from predictors.inner_folds import InnerSplit, Question, Train
-from predictors.members import Fitted, Member, on_grid, possible, stated, steps, uses_of
-from predictors.recalibration import Recalibration, mid_pit, pit, widened
+from predictors.common.counts import Array
+from predictors.common.grid import read_shown, read_targets
+from predictors.common.inner_folds import InnerSplit, Question, Train
+from predictors.common.members import Fitted, Member, on_grid, possible, stated, steps, uses_of
+from predictors.common.recalibration import Recalibration, mid_pit, pit, widened
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class Conformal(RunPredictor):
     with :math:`\tilde F` the predictor's distribution function, mixed with a share 1/(B + 1) of
     the uniform distribution over the values that the shown responses leave possible, and G the
     conformal distribution of its randomised PIT values on hidden train cells in B blocks
-    (`predictors.recalibration.Recalibration`). Where a target's PIT is exchangeable with theirs,
-    it falls below each knot of G with the stated probability, however wrong the predictor is.
+    (`predictors.common.recalibration.Recalibration`). Where a target's PIT is exchangeable with
+    theirs, it falls below each knot of G with the stated probability, however wrong the predictor
+    is.
 
     Parameters
     ----------
@@ -53,12 +54,12 @@ class Conformal(RunPredictor):
 
     Notes
     -----
-    The inner cells are hidden as the targets are (`predictors.inner_folds`), with as many shown
-    responses, and G is learned for each kind of question and each k. Where model and scenario are
-    known, every hidden cell is a block, and every organisation is spread evenly over the inner
-    splits. Where the model is new, the organisations are held out in turn, and are the blocks: a
-    new one is exchangeable with them, its cells are not. Where the scenario is new, the scenarios
-    (groups) are. With fewer than 19 blocks nothing is changed.
+    The inner cells are hidden as the targets are (`predictors.common.inner_folds`), with as many
+    shown responses, and G is learned for each kind of question and each k. Where model and
+    scenario are known, every hidden cell is a block, and every organisation is spread evenly over
+    the inner splits. Where the model is new, the organisations are held out in turn, and are the
+    blocks: a new one is exchangeable with them, its cells are not. Where the scenario is new, the
+    scenarios (groups) are. With fewer than 19 blocks nothing is changed.
 
     What is promised is the coverage of all targets of a kind together, not of each scenario or
     model, and only to the extent that hidden and asked cells are alike: held-out runs at random

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from predictors.grid import Cells
-from predictors.moments import NOTHING, TrainMoments, normal_prior
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
+from predictors.common.grid import Cells
+from predictors.common.moments import NOTHING, TrainMoments, normal_prior
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
 
 __all__ = ["GlobalMean"]
 

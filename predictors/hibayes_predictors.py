@@ -1,7 +1,7 @@
 """`HibayesCrossed`, `HibayesFactor`, `HibayesItems`: hierarchical models of the train grid.
 
 The models, their samplers and updates are in `hibayes.hierarchical`; how splits become grids, and
-forecasts predictions, is in `predictors.hierarchical_grid`.
+forecasts predictions, is in `predictors.common.hierarchical_grid`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hibayes.hierarchical.choice import choose, fit
 from hibayes.hierarchical.forecast import Evidence, Forecast, Forecaster
 from hibayes.hierarchical.kernels import Answers
 from hibayes.hierarchical.posterior import Posterior
-from predictors.grid import Cells, Column, read_runs, read_shown, read_targets
-from predictors.hierarchical_grid import (
+from predictors.common.grid import Cells, Column, read_runs, read_shown, read_targets
+from predictors.common.hierarchical_grid import (
     group_of,
     read_answers,
     read_evidence,
@@ -27,8 +27,8 @@ from predictors.hierarchical_grid import (
     single_runs,
     with_the_rest,
 )
-from predictors.item_tables import read_groups, read_makers
-from predictors.moments import TrainMoments
+from predictors.common.item_tables import read_groups, read_makers
+from predictors.common.moments import TrainMoments
 from suites.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from predictors.grid import Cells
-from predictors.moments import TrainMoments
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
+from predictors.common.grid import Cells
+from predictors.common.moments import TrainMoments
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
+from predictors.common.scenario_priors import scenario_priors
 
 __all__ = ["Jeffreys"]
 
@@ -29,7 +29,7 @@ class Jeffreys(PriorPredictor):
     -----
     Assumes that the shown responses are a random sample without return. Of a bounded metric that
     is no count, the value itself has the beta(1/2, 1/2) distribution over its range, and the mean
-    of the shown values the normal likelihood of `predictors.priors.predictions`. Unbounded
+    of the shown values the normal likelihood of `predictors.common.priors.predictions`. Unbounded
     metrics have no such prior: theirs is the scenario mean's.
 
     It knows nothing of models and scenarios: as good as a sample alone can be, with an honest

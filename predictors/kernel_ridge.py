@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from predictors.cell_priors import cell_priors
-from predictors.counts import Array
-from predictors.gaps import centred, other_columns
-from predictors.grid import Cells, Matrix
-from predictors.moments import TrainMoments
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
+from predictors.common.cell_priors import cell_priors
+from predictors.common.counts import Array
+from predictors.common.gaps import centred, other_columns
+from predictors.common.grid import Cells, Matrix
+from predictors.common.moments import TrainMoments
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
 from suites.errors import UsageError
 
 __all__ = ["KernelRidge"]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.additive_logit import MIN_SQUASHED_SD
-from predictors.counts import Array, squash
-from predictors.grid import Cells, Matrix
-from predictors.moments import TrainMoments, column_sd
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
+from predictors.common.counts import Array, squash
+from predictors.common.grid import Cells, Matrix
+from predictors.common.moments import TrainMoments, column_sd
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
+from predictors.common.scenario_priors import scenario_priors
 from suites.errors import UsageError
 
 __all__ = ["LowRank"]

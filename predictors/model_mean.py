@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from predictors.grid import Cells
-from predictors.moments import NOTHING, Moments, TrainMoments, moments_by, normal_prior
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
+from predictors.common.grid import Cells
+from predictors.common.moments import NOTHING, Moments, TrainMoments, moments_by, normal_prior
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
+from predictors.common.scenario_priors import scenario_priors
 
 __all__ = ["ModelMean"]
 

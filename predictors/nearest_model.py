@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.counts import Array, unsquash
-from predictors.grid import Cells, Matrix
-from predictors.moments import MIN_SD, TrainMoments, column_sd
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
-from predictors.scenario_mean import scenario_priors
+from predictors.common.counts import Array, unsquash
+from predictors.common.grid import Cells, Matrix
+from predictors.common.moments import MIN_SD, TrainMoments, column_sd
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
+from predictors.common.scenario_priors import scenario_priors
 
 __all__ = ["NearestModel"]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.prediction import RunPrediction
 from harness.predictor import NotApplicable, RunPredictor
-from predictors.counts import Array
-from predictors.grid import Cells, perturbation_fields, read_runs, read_targets
-from predictors.moments import least_sd
-from predictors.priors import Prior, predictions
+from predictors.common.counts import Array
+from predictors.common.grid import Cells, perturbation_fields, read_runs, read_targets
+from predictors.common.moments import least_sd
+from predictors.common.priors import Prior, predictions
 
 if TYPE_CHECKING:
     from harness.data_splits import SequesteredTestSplit, TrainSplit

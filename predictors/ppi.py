@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.predictor import RunPredictor
-from predictors.counts import Array
-from predictors.grid import Column, read_runs, read_shown, read_targets
-from predictors.item_grid import ItemGrid
-from predictors.item_tables import read_shown_items
-from predictors.moments import TrainMoments
-from predictors.priors import Prior, predictions
-from predictors.scenario_mean import scenario_priors
+from predictors.common.counts import Array
+from predictors.common.grid import Column, read_runs, read_shown, read_targets
+from predictors.common.item_grid import ItemGrid
+from predictors.common.item_tables import read_shown_items
+from predictors.common.moments import TrainMoments
+from predictors.common.priors import Prior, predictions
+from predictors.common.scenario_priors import scenario_priors
 from suites.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from predictors.cell_priors import cell_priors
-from predictors.counts import Array
-from predictors.gaps import centred, other_columns
-from predictors.grid import Cells, Matrix
-from predictors.moments import TrainMoments, column_sd
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior
+from predictors.common.cell_priors import cell_priors
+from predictors.common.counts import Array
+from predictors.common.gaps import centred, other_columns
+from predictors.common.grid import Cells, Matrix
+from predictors.common.moments import TrainMoments, column_sd
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior
 from suites.errors import UsageError
 
 __all__ = ["RandomForest"]
@@ -30,7 +30,7 @@ class RandomForest(PriorPredictor):
     where :math:`f_j` is the mean of the trees and :math:`s_j` the rms of the out-of-bag errors of
     the column, drawn towards that of all columns with the weight of two errors. The trees are
     told the deviations from the columns' means; a missing one is filled by the model's effect in
-    its train columns but j (`predictors.gaps.other_columns`). The pmf is updated by the
+    its train columns but j (`predictors.common.gaps.other_columns`). The pmf is updated by the
     hypergeometric probability of the shown successes.
 
     Parameters

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
-from predictors.grid import Cells, read_runs, read_targets
-from predictors.priors import label
+from predictors.common.grid import Cells, read_runs, read_targets
+from predictors.common.priors import label
 
 if TYPE_CHECKING:
     from harness.data_splits import SequesteredTestSplit, TrainSplit

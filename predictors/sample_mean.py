@@ -8,10 +8,10 @@ import numpy as np
 
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
-from predictors.grid import read_runs, read_shown, read_targets
-from predictors.moments import TrainMoments
-from predictors.priors import label, predictions
-from predictors.scenario_mean import scenario_priors
+from predictors.common.grid import read_runs, read_shown, read_targets
+from predictors.common.moments import TrainMoments
+from predictors.common.priors import label, predictions
+from predictors.common.scenario_priors import scenario_priors
 
 if TYPE_CHECKING:
     from harness.data_splits import SequesteredTestSplit, TrainSplit

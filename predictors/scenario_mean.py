@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from predictors.grid import Cells, read_runs
-from predictors.moments import TrainMoments, leave_each_out, normal_prior
-from predictors.prior_predictor import PriorPredictor
-from predictors.priors import Prior, log_predictive, loo_frame
+from predictors.common.grid import Cells, read_runs
+from predictors.common.moments import TrainMoments, leave_each_out, normal_prior
+from predictors.common.prior_predictor import PriorPredictor
+from predictors.common.priors import Prior, log_predictive, loo_frame
+from predictors.common.scenario_priors import scenario_priors
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.data_splits import TrainSplit
 
-__all__ = ["ScenarioMean", "scenario_priors"]
+__all__ = ["ScenarioMean"]
 
 
 class ScenarioMean(PriorPredictor):
@@ -76,8 +77,3 @@ class ScenarioMean(PriorPredictor):
         runs = read_runs(train_split)
         priors = [normal_prior(*without) for without in leave_each_out(runs)]
         return loo_frame(runs, log_predictive(runs, priors))
-
-
-def scenario_priors(learned: TrainMoments, targets: Cells) -> list[Prior | None]:
-    """Give what `ScenarioMean` predicts: the fallback of all other methods."""
-    return [normal_prior(*moments) for moments in learned.of_each(targets)]

@@ -13,10 +13,10 @@ from scipy.special import logsumexp
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
 from harness.rules import LOG_SCORE_MIX
-from predictors.counts import Array
-from predictors.grid import Cells, read_shown, read_targets
-from predictors.inner_folds import InnerSplit, Question, Train
-from predictors.members import (
+from predictors.common.counts import Array
+from predictors.common.grid import Cells, read_shown, read_targets
+from predictors.common.inner_folds import InnerSplit, Question, Train
+from predictors.common.members import (
     Answers,
     Fitted,
     Member,
@@ -26,7 +26,7 @@ from predictors.members import (
     steps,
     uses_of,
 )
-from predictors.priors import label
+from predictors.common.priors import label
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,11 +68,12 @@ class Stack(RunPredictor):
     Notes
     -----
     Weights are learned for each kind of question that the targets put (is the model known, or its
-    organisation; the scenario, or its group: `predictors.inner_folds.Question`), and for each k,
-    from inner splits of the same kind and with as many shown responses; where train runs have no
-    responses, those of k = 0 are taken, and where nothing can be hidden, all are equal. Members
-    are then fitted to all train runs. One that raises, answers nothing or needs more responses
-    gets no weight (`checks` says why); a target it does not answer is pooled of the others.
+    organisation; the scenario, or its group: `predictors.common.inner_folds.Question`), and for
+    each k, from inner splits of the same kind and with as many shown responses; where train runs
+    have no responses, those of k = 0 are taken, and where nothing can be hidden, all are equal.
+    Members are then fitted to all train runs. One that raises, answers nothing or needs more
+    responses gets no weight (`checks` says why); a target it does not answer is pooled of the
+    others.
 
     Draws stay joint where every member with a weight gives joint draws: world s is world s of one
     member for all targets with the same weights. Metrics without bounds are predicted by the

@@ -6,12 +6,12 @@ import pytest
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from predictors import low_rank
-from predictors.counts import squash, unsquash
-from predictors.gaps import centred, other_columns
-from predictors.grid import read_runs, read_targets
+from predictors.common.counts import squash, unsquash
+from predictors.common.gaps import centred, other_columns
+from predictors.common.grid import read_runs, read_targets
+from predictors.common.moments import MIN_SD, column_sd
 from predictors.low_rank import LowRank, _Factors
 from predictors.model_mean import ModelMean
-from predictors.moments import MIN_SD, column_sd
 from predictors.nearest_model import NearestModel, _Neighbours
 from predictors.random_forest import RandomForest, _Forests, _grow
 from predictors.scenario_mean import ScenarioMean

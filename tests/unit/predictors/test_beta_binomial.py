@@ -7,8 +7,8 @@ from scipy import stats
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from predictors.beta_binomial import BetaBinomial, beta_prior
-from predictors.moments import NOTHING, Moments
-from predictors.priors import UNIFORM
+from predictors.common.moments import NOTHING, Moments
+from predictors.common.priors import UNIFORM
 
 
 def test_the_prior_has_the_moments_of_the_column():

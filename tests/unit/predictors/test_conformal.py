@@ -11,9 +11,9 @@ from harness.data_splits import SequesteredTestSplit, TrainSplit
 from harness.prediction import RunPrediction
 from harness.predictor import NotApplicable, RunPredictor
 from harness.testing import PredictorContract
+from predictors.common.inner_folds import Question
+from predictors.common.recalibration import Recalibration, mid_pit
 from predictors.conformal import Conformal
-from predictors.inner_folds import Question
-from predictors.recalibration import Recalibration, mid_pit
 from suites.errors import UsageError
 
 N = 200

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from predictors.counts import (
+from predictors.common.counts import (
     FLOOR,
     leave_one_out,
     log_hypergeometric,

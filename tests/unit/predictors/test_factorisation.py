@@ -10,13 +10,13 @@ from scipy import stats
 import harness
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from harness.testing import PredictorContract
+from predictors.common.grid import read_runs
+from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.factorisation import Factorisation
-from predictors.factorisation_sampler import Chain
-from predictors.factorisation_table import Table
-from predictors.factorisation_widths import calibrated
-from predictors.grid import read_runs
-from predictors.metadata_kernels import TraitKernels, column_traits, model_traits
-from predictors.mixtures import Link, MixtureOfDraws
+from predictors.factorisation.metadata_kernels import TraitKernels, column_traits, model_traits
+from predictors.factorisation.sampler import Chain
+from predictors.factorisation.table import Table
+from predictors.factorisation.widths import calibrated
 from suites.errors import UsageError
 
 REPLICATES, SWEEPS = 1500, 4

@@ -11,11 +11,11 @@ from scipy import stats
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from hibayes.hierarchical.cells import Grid
 from hibayes.hierarchical.kernels import Answers
+from predictors.common.item_curves import ItemCurves
+from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.factorisation import Factorisation
-from predictors.factorisation_grid import MatrixChain
-from predictors.factorisation_members import MEMBERS, fit_grid, pooled
-from predictors.item_curves import ItemCurves
-from predictors.mixtures import Link, MixtureOfDraws
+from predictors.factorisation.grid import MatrixChain
+from predictors.factorisation.members import MEMBERS, fit_grid, pooled
 
 REPLICATES, SWEEPS = 700, 3
 SIZE, WIDTH = 4, 3

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from predictors.gaps import centred, other_columns
+from predictors.common.gaps import centred, other_columns
 
 Z = np.array(
     [[1.0, np.nan, 9.0], [2.0, 4.0, np.nan], [np.nan, np.nan, 5.0], [3.0, 6.0, 7.0]],

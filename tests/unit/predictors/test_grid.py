@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
-from predictors.grid import Matrix, read_runs, read_shown, read_targets
+from predictors.common.grid import Matrix, read_runs, read_shown, read_targets
 
 
 def runs(**columns):

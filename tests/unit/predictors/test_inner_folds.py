@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
-from predictors.inner_folds import Question, Train
+from predictors.common.inner_folds import Question, Train
 from suites.schema import RUNS, frame_of, responses_table, to_pandas
 
 ORGANISATIONS = 5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from predictors.additive_logit import MIN_SQUASHED_SD, AdditiveLogit, _Effects
-from predictors.counts import squash
-from predictors.grid import read_runs, read_targets
+from predictors.common.counts import squash
+from predictors.common.grid import read_runs, read_targets
 from predictors.kernel_ridge import KernelRidge, _Regressions
 from suites.errors import UsageError
 

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
+from predictors.common.moments import MIN_SD
 from predictors.global_mean import GlobalMean
 from predictors.jeffreys import Jeffreys
-from predictors.moments import MIN_SD
 from predictors.sample_mean import SampleMean
 from predictors.scenario_mean import ScenarioMean
 

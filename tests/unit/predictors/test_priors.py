@@ -6,9 +6,9 @@ import pytest
 from scipy import integrate, stats
 
 from harness.data_splits import SequesteredTestSplit
-from predictors.counts import squash
-from predictors.grid import read_shown, read_targets
-from predictors.priors import LEVELS, Prior, log_predictive, predictions, update_normal
+from predictors.common.counts import squash
+from predictors.common.grid import read_shown, read_targets
+from predictors.common.priors import LEVELS, Prior, log_predictive, predictions, update_normal
 
 
 def ask(prior, values, n=40, bounds=(0.0, 1.0)):
@@ -82,7 +82,7 @@ def test_the_levels_are_symmetric_and_reach_into_the_tails():
 def test_densities_are_in_the_units_of_the_metric():
     targets = pd.DataFrame({"run": ["t"], "value": [4.0], "lower": [1.0], "upper": [5.0]})
     from harness.data_splits import TrainSplit
-    from predictors.grid import read_runs
+    from predictors.common.grid import read_runs
 
     cells = read_runs(TrainSplit(runs=targets))
     normal = log_predictive(cells, [Prior("normal", 0.5, 0.2)])[0]

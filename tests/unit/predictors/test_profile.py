@@ -6,11 +6,10 @@ from harness.data_splits import SequesteredTestSplit, TrainSplit
 from hibayes.hierarchical.cells import Grid, from_logit, to_logit
 from hibayes.hierarchical.forecast import Evidence
 from hibayes.hierarchical.kernels import Answers
-from predictors.agreement_kernels import AgreementKernels, Responses
-from predictors.profile import Profile, _divided
-from predictors.profile_forecast import ItemKnowledge, forecast
-from predictors.profile_gp import Amounts, Standard, TwoWay, closeness, scenario_covariance
-from predictors.profile_learning import (
+from predictors.common.agreement_kernels import AgreementKernels, Responses
+from predictors.profile.forecast import ItemKnowledge, forecast
+from predictors.profile.gp import Amounts, Standard, TwoWay, closeness, scenario_covariance
+from predictors.profile.learning import (
     START,
     START_ALONE,
     _Hidden,
@@ -19,7 +18,8 @@ from predictors.profile_learning import (
     _outside,
     learn,
 )
-from predictors.profile_part import log_student
+from predictors.profile.part import log_student
+from predictors.profile.predictor import Profile, _divided
 from predictors.scenario_mean import ScenarioMean
 
 MODELS, COLUMNS, ITEMS = 12, 6, 40
@@ -383,7 +383,7 @@ def test_models_of_an_organisation_stay_in_one_part(monkeypatch):
 
 
 def test_forecasts_of_many_targets_are_made_in_parts(monkeypatch):
-    monkeypatch.setattr("predictors.profile_forecast._TOGETHER", 2)
+    monkeypatch.setattr("predictors.profile.forecast._TOGETHER", 2)
     mean = np.array([[to_logit(0.2), to_logit(0.5), to_logit(0.8)]])
     shown = [Evidence(n=20), Evidence(n=20, k=5, total=5.0), Evidence(n=20)]
     asked = []

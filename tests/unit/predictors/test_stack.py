@@ -11,7 +11,7 @@ from harness.prediction import RunPrediction
 from harness.predictor import NotApplicable, RunPredictor
 from harness.rules import score
 from harness.testing import PredictorContract
-from predictors.inner_folds import Question
+from predictors.common.inner_folds import Question
 from predictors.kernel_ridge import KernelRidge
 from predictors.stack import Stack, pool_weights
 from suites.errors import UsageError

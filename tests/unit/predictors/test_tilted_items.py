@@ -8,19 +8,19 @@ from scipy.special import expit
 
 from harness.data_splits import SequesteredTestSplit, TrainSplit
 from harness.testing import PredictorContract
-from predictors.item_grid import ItemGrid, read_asked
-from predictors.item_levels import LevelPriors, Reading, logit
+from predictors.common.item_grid import ItemGrid, read_asked
 from predictors.item_mean import ItemMean
-from predictors.item_residuals import (
+from predictors.tilted_items import TiltedItems
+from predictors.tilted_items.levels import LevelPriors, Reading, logit
+from predictors.tilted_items.residuals import (
     ItemResiduals,
     KnownRuns,
     item_update,
     learned_rho,
     standardised,
 )
-from predictors.signatures import Signatures, drawn_ridge
-from predictors.tilt import level_posterior, shifts
-from predictors.tilted_items import TiltedItems
+from predictors.tilted_items.signatures import Signatures, drawn_ridge
+from predictors.tilted_items.tilt import level_posterior, shifts
 from suites.errors import UsageError
 
 KEYS = {"metric": "acc", "condition": "c", "part": None, "perturbation": None}
