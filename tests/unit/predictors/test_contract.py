@@ -30,10 +30,10 @@ NAMES = {
     "random": "predictors.random_value:RandomValue",
     "perturbation": "predictors.perturbation:PerturbationLine",
     "hibayes-crossed": "predictors.hibayes_predictors:HibayesCrossed",
-    "profile": "predictors.profile:Profile",
+    "profile": "predictors.profile.predictor:Profile",
     "hibayes": "predictors.hibayes_predictors:HibayesFactor",
     "hibayes-items": "predictors.hibayes_predictors:HibayesItems",
-    "factorisation": "predictors.factorisation:Factorisation",
+    "factorisation": "predictors.factorisation.predictor:Factorisation",
     "stack": "predictors.stack:Stack",
     "conformal": "predictors.conformal:Conformal",
 }

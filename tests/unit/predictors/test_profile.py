@@ -356,7 +356,7 @@ def test_the_order_of_rows_changes_nothing():
 
 
 def test_a_large_grid_is_divided_by_models(monkeypatch):
-    monkeypatch.setattr("predictors.profile._MOST_CELLS", 40)
+    monkeypatch.setattr("predictors.profile.predictor._MOST_CELLS", 40)
     train, test, truth = splits(k=5)
     predictor = Profile()
     predictor.fit(train)
@@ -371,7 +371,7 @@ def test_a_large_grid_is_divided_by_models(monkeypatch):
 
 
 def test_models_of_an_organisation_stay_in_one_part(monkeypatch):
-    monkeypatch.setattr("predictors.profile._MOST_CELLS", 40)
+    monkeypatch.setattr("predictors.profile.predictor._MOST_CELLS", 40)
     train, _, _ = splits()
     predictor = Profile()
     predictor.fit(train)
