@@ -85,12 +85,11 @@ bench: setup-bayes
 	@$(BIN)/python tests/bench/pages_bench.py
 
 science: setup-dev
-	@$(BIN)/python tests/science/arena.py --write docs/results.md
 	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md
 	@$(BIN)/python tests/science/items.py --write docs/items.md
-	@$(BIN)/python tests/science/factorisation.py --write docs/predictors/factorisation.md
 	@$(BIN)/python tests/science/ranking.py --write docs/statistics.md
 	@$(BIN)/python tests/science/pairs.py --write docs/compare.md
+	@$(BIN)/python tests/science/results.py --write docs/results.md
 
 # HELM without its dependencies: its data classes and schemas need only these.
 ORIGINALS := $(VENV)-originals

@@ -16,10 +16,11 @@ from predictors.common.grid import Cells, Matrix
 from predictors.common.moments import TrainMoments
 from predictors.common.prior_predictor import PriorPredictor
 from predictors.common.priors import Prior
-from suites.errors import UsageError
+from suites.errors import UsageError, unknown_name
 
 __all__ = ["KernelRidge"]
 
+_GAPS = ("effect", "mean")
 _LEAST_RIDGE = 1e-6  # below it the factorisation may fail by rounding
 
 
@@ -42,14 +43,17 @@ class KernelRidge(PriorPredictor):
     ----------
     ridge : float
         :math:`\lambda`, at least 1e-6.
+    gaps : str
+        What stands for a missing cell of A: ``effect``, the model's effect, or ``mean``, the mean
+        of the column, so 0, as kernel ridges are usually written: for comparison with these.
     **notebook
         Those of `harness.predictor.Predictor`.
 
     Notes
     -----
     Models that do alike elsewhere are taken to do alike here. The sd does not know how few runs a
-    model has. Gaps at the column's mean, as in textbooks, draw a model with few runs to the mean:
-    worse on every grid that was tried, the more so the more cells are missing. A model without
+    model has. Gaps at the column's mean draw a model with few runs to the average: worse on every
+    grid that was tried, the more so the more cells are missing. A model without
     any other train run is predicted by mean and sd (ddof 0) of the column's z; a column with fewer
     than two train models by the scenario mean, as are unbounded metrics. An sd is at least .05.
 
@@ -78,17 +82,19 @@ class KernelRidge(PriorPredictor):
     0.68
     """
 
-    def __init__(self, ridge: float = 10.0, **notebook: Any) -> None:
+    def __init__(self, ridge: float = 10.0, gaps: str = "effect", **notebook: Any) -> None:
         super().__init__(**notebook)
         if isinstance(ridge, bool) or not isinstance(ridge, int | float):
             raise UsageError(f"KernelRidge: ridge must be a number: {ridge!r}.")
         if not (math.isfinite(ridge) and ridge >= _LEAST_RIDGE):
             raise UsageError(f"KernelRidge: ridge must be at least {_LEAST_RIDGE:g}: {ridge!r}.")
-        self.ridge = ridge
+        if gaps not in _GAPS:
+            raise unknown_name("way to fill gaps for KernelRidge", gaps, _GAPS)
+        self.ridge, self.gaps = ridge, gaps
 
     def learn(self, runs: Cells) -> _Regressions:
         """Regress each column on the others."""
-        return _Regressions.of(runs, self.ridge)
+        return _Regressions.of(runs, self.ridge, self.gaps)
 
     def priors(self, learned: _Regressions, targets: Cells) -> list[Prior | None]:
         """Give each target the regression of its column."""
@@ -103,7 +109,7 @@ class _Regressions:
     sd: Array  # [M + 1, S]; NaN in columns with fewer than two models
 
     @classmethod
-    def of(cls, runs: Cells, ridge: float) -> _Regressions:
+    def of(cls, runs: Cells, ridge: float, gaps: str = "effect") -> _Regressions:
         matrix = Matrix.of(runs)
         z = matrix.z
         there = np.isfinite(z)
@@ -115,7 +121,8 @@ class _Regressions:
             w = np.flatnonzero(there[:, j])
             if len(w) < 2:
                 continue
-            a = other_columns(z, deviation, j)  # [M, S - 1]
+            # [M, S - 1]; deviations are 0 where missing
+            a = other_columns(z, deviation, j) if gaps == "effect" else np.delete(deviation, j, 1)
             k = a @ a[w].T
             factor = cho_factor(k[w] + ridge * np.eye(len(w)), lower=True)
             inverse = cho_solve(factor, np.eye(len(w)))

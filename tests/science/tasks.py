@@ -9,9 +9,7 @@ score tables, real HELM runs. Results in DIR are kept and used again.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from measured.sources import ROOT, SHARED, table, unpacked
 
 import harness
 from harness.results import Results
@@ -28,8 +27,6 @@ from harness.task import load_task, task_names
 from suites import read
 from suites.errors import UsageError
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("BENCHCAST_SHARED") or ROOT.parent / "shared") / "data"
 REFERENCE, ORACLE = "scenario-mean", "BiasALS"
 KS = (0, 5)
 REVEALED = (0, 1, 5)
@@ -50,23 +47,23 @@ SOURCES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     ),
     "psn12": (
         "psn12: real responses of 12 anonymous models on 11 scenarios",
-        lambda work: _table("arena/psn12.parquet", "psn12"),
+        lambda work: table("arena/psn12.parquet"),
     ),
     "openllm1": (
         "openllm1_reduced: real responses of 395 models on 5 scenarios",
-        lambda work: _table("arena/openllm1_reduced.parquet", "openllm1_reduced"),
+        lambda work: table("arena/openllm1_reduced.parquet"),
     ),
     "benchpress": (
         "BenchPress: 84 models and 133 benchmarks, 2,604 published values without items",
-        lambda work: _table("benchpress/scores.csv", "benchpress"),
+        lambda work: table("benchpress/scores.csv"),
     ),
     "openllm2-table": (
         "openllm2_aggregate: 707 models on 6 benchmarks, values without items",
-        lambda work: _table("tables/openllm2_aggregate.parquet", "openllm2_aggregate"),
+        lambda work: table("tables/openllm2_aggregate.parquet"),
     ),
     "mmlu-llama3": (
         "mmlu-llama3: real HELM runs, 5 deployments of Llama 3 on 37 subjects of 20 questions",
-        lambda work: read(_unpacked(SHARED / "helm-real/mmlu-llama3.tar.zst", work)),
+        lambda work: read(unpacked("helm-real/mmlu-llama3.tar.zst", work)),
     ),
 }
 EVERYWHERE = ("demo", "psn12", "openllm1")
@@ -390,27 +387,6 @@ def _clusters(row: pd.Series) -> str:
 def _interval(row: pd.Series, name: str) -> str:
     mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
     return f"{mean:+.2f}" + (f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else "")
-
-
-def _table(path: str, name: str) -> Any:
-    if not (SHARED / path).is_file():
-        raise UsageError(f"there is no {SHARED / path}: set BENCHCAST_SHARED")
-    return read(str(SHARED / path), table=ROOT / "docs/tables" / f"{name}.yaml")
-
-
-def _unpacked(archive: Path, work: Path) -> str:
-    import zstandard
-
-    folder = work / "sources" / archive.name.partition(".")[0]
-    if not folder.is_dir():
-        reader = zstandard.ZstdDecompressor(max_window_size=2**27)
-        with (
-            archive.open("rb") as file,
-            reader.stream_reader(file) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as tar,
-        ):
-            tar.extractall(folder, filter="data")
-    return str(folder)
 
 
 if __name__ == "__main__":

@@ -40,22 +40,23 @@ def test_additive_effects_equal_a_loop_over_cells(grid):
         assert prior.b == pytest.approx(np.sqrt(1.05 * np.mean(np.square(residuals))))
 
 
-@pytest.mark.parametrize("ridge", [10.0, 0.3])
-def test_kernel_ridge_equals_primal_ridge_and_refits_without_each_model(grid, ridge):
+@pytest.mark.parametrize(("ridge", "gaps"), [(10.0, "effect"), (0.3, "effect"), (10.0, "mean")])
+def test_kernel_ridge_equals_primal_ridge_and_refits_without_each_model(grid, ridge, gaps):
     made = grid(7, 5)
     z = matrix(made)
     there = ~np.isnan(z)
     deviation = z - np.nanmean(z, axis=0)
     targets = read_targets(made.test(0))
-    learned = _Regressions.of(read_runs(made.train()), ridge)
+    learned = _Regressions.of(read_runs(made.train()), ridge, gaps)
     for prior, model, column in zip(
         learned.priors(targets), targets.model, targets.column, strict=True
     ):
         i, j = int(model[1:]), int(column[0][1:])
         x, w = np.delete(deviation, j, axis=1), np.flatnonzero(there[:, j])
-        for m in range(len(x)):  # a gap stands for as much as the model is above the others
+        for m in range(len(x)):  # a gap stands for as much as the model is above the others, or 0
             known = x[m][~np.isnan(x[m])]
-            x[m, np.isnan(x[m])] = known.sum() / (len(known) + 1)
+            effect = known.sum() / (len(known) + 1)
+            x[m, np.isnan(x[m])] = effect if gaps == "effect" else 0.0
 
         def slope(rows, x=x, j=j):
             lhs = x[rows].T @ x[rows] + ridge * np.eye(x.shape[1])
@@ -126,6 +127,7 @@ def test_settings_have_an_effect(grid):
     made = grid(7, 5)
     plain = KernelRidge().predict(made.train(), made.test(0))[0].mean
     assert KernelRidge(ridge=1.0).predict(made.train(), made.test(0))[0].mean != plain
+    assert KernelRidge(gaps="mean").predict(made.train(), made.test(0))[0].mean != plain
     plain = AdditiveLogit().predict(made.train(), made.test(0))[0].mean
     assert AdditiveLogit(sweeps=1).predict(made.train(), made.test(0))[0].mean != plain
 
@@ -134,6 +136,11 @@ def test_settings_have_an_effect(grid):
 def test_a_ridge_that_cannot_be_is_refused(ridge):
     with pytest.raises(UsageError, match="ridge"):
         KernelRidge(ridge=ridge)
+
+
+def test_an_unknown_way_to_fill_gaps_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="effect"):
+        KernelRidge(gaps="means")
 
 
 @pytest.mark.parametrize("sweeps", [0, -1, 2.5, "3", True])

@@ -1,0 +1,1 @@
+"""What `results.py` is made of: sources, jobs, figures, aims, and the page."""
