@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,10 @@ from scipy.special import gammaln, stdtr
 
 from hibayes.hierarchical.cells import Array, Grid, Index, slope, to_logit
 from hibayes.hierarchical.forecast import Evidence, Forecast
+from hibayes.hierarchical.kernels import Answers
 from predictors.common.agreement_kernels import AgreementKernels
 from predictors.common.grid import Cells, Column
-from predictors.common.hierarchical_grid import group_of, read_answers, read_grid, single_runs
+from predictors.common.hierarchical_grid import group_of, read_grid, single_runs
 from predictors.common.item_tables import read_makers
 from predictors.profile.forecast import ItemKnowledge, Items, forecast
 from predictors.profile.gp import Amounts, Standard, TwoWay, closeness
@@ -60,7 +62,8 @@ class Part:
         runs: Cells,
         rows: Index,
         *,
-        itemised: bool,
+        whole: Grid,
+        answers: Answers | None,
         seed: int,
         amounts: Amounts | None = None,
     ) -> Part:
@@ -73,13 +76,17 @@ class Part:
             As of `predictors.common.grid.read_runs`.
         rows : ndarray of int
             Those of the runs; their metrics are bounded.
-        itemised : bool
-            Whether responses may be read.
+        whole : Grid
+            Of all runs.
+        answers : Answers or None
+            On the whole grid; None to do without.
         seed : int
         amounts : Amounts, optional
         """
         grid, named = read_grid(train_split, runs, rows)
-        answers = read_answers(train_split, grid, runs, rows) if itemised else None
+        if answers is not None:
+            places = [whole.column[column] for column in grid.columns]
+            answers = answers.part([whole.row[model] for model in grid.models], places)
         kernels = AgreementKernels.of_tables(answers.tables if answers else {}, len(grid.models))
         if not kernels.known:
             answers = None
@@ -97,6 +104,12 @@ class Part:
             {makers.get(m, m): int(grid.maker[i]) for m, i in grid.row.items()},
             seed,
         )
+
+    @cached_property
+    def models_of_makers(self) -> Counter[str]:
+        """How many models each organisation has, by its name."""
+        names = {number: name for name, number in self.makers.items()}
+        return Counter(names[number] for number in self.grid.maker.tolist())
 
     @cached_property
     def spread(self) -> tuple[Array, Array]:
