@@ -45,6 +45,8 @@ class Part:
         Of columns, as `hierarchical_grid.group_of` names them → number in the grid.
     makers : dict of str to int
         Organisation → number in the grid.
+    chances : dict of str to float
+        Scenario → what guessing scores, where it is known.
     seed : int
     """
 
@@ -53,6 +55,7 @@ class Part:
     items: ItemKnowledge | None
     groups: dict[str, int]
     makers: dict[str, int]
+    chances: dict[str, float]
     seed: int
 
     @classmethod
@@ -64,6 +67,7 @@ class Part:
         *,
         whole: Grid,
         answers: Answers | None,
+        chances: dict[str, float],
         seed: int,
         amounts: Amounts | None = None,
     ) -> Part:
@@ -80,6 +84,7 @@ class Part:
             Of all runs.
         answers : Answers or None
             On the whole grid; None to do without.
+        chances : dict of str to float
         seed : int
         amounts : Amounts, optional
         """
@@ -102,6 +107,7 @@ class Part:
             ItemKnowledge(answers, standard) if answers else None,
             {named[c]: int(grid.group[j]) for c, j in grid.column.items()},
             {makers.get(m, m): int(grid.maker[i]) for m, i in grid.row.items()},
+            chances,
             seed,
         )
 
@@ -125,7 +131,7 @@ class Part:
     @cached_property
     def new_columns(self) -> NewColumns:
         """What is said of columns without train runs."""
-        return NewColumns(self.process, self.grid)
+        return NewColumns(self.process, self.grid, self.chances)
 
     def known(
         self, targets: Cells, members: Sequence[int], shown: Sequence[Evidence]
@@ -226,6 +232,7 @@ class Part:
         members: Sequence[int],
         shown: Sequence[Evidence],
         groups: Mapping[str, str],
+        chances: Mapping[str, float],
     ) -> dict[int, Forecast]:
         """Predict known models on one column that the grid does not have.
 
@@ -235,12 +242,15 @@ class Part:
             As of `known`.
         groups : mapping of str to str
             Scenario → group.
+        chances : mapping of str to float
+            Scenario → what guessing scores, where it is known.
         """
         amounts = self.process.amounts
         row = self._rows(targets, members)
         column: Column = targets.column[members[0]]
         group = self.groups.get(group_of(dict(groups), column))
-        mean, covariance = self.new_columns.prior(column[0], group)
+        chance = chances.get(column[0], np.nan)
+        mean, covariance = self.new_columns.prior(column[0], group, chance)
         found = forecast(
             mean[:, row],
             covariance[:, row[:, None], row],

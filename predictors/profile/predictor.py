@@ -12,6 +12,7 @@ from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
 from hibayes.hierarchical.cells import Index
 from hibayes.hierarchical.forecast import Evidence, Forecast
+from predictors.common.chance import read_chances
 from predictors.common.grid import Cells, Column, read_runs, read_shown, read_targets
 from predictors.common.hierarchical_grid import (
     read_answers,
@@ -99,7 +100,7 @@ class Profile(RunPredictor):
     """
 
     needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-    uses: ClassVar[tuple[str, ...]] = ("responses",)
+    uses: ClassVar[tuple[str, ...]] = ("responses", "metadata")
     _fold: _Fold | None = None
 
     def __init__(self, items: bool = True, joint: bool = False, **notebook: Any) -> None:
@@ -176,7 +177,7 @@ class _Fold:
         grid, _ = read_grid(train_split, runs, bounded)
         answers = read_answers(train_split, grid, runs, bounded) if settings.items else None
         row = np.array([grid.row.get(model, -1) for model in runs.model], np.intp)
-        amounts = None
+        amounts, chances = None, read_chances(train_split)
         for part_rows in divide(grid, answers.tables if answers else None, _MOST_CELLS):
             rows = bounded[np.isin(row[bounded], part_rows)]
             part = Part.of(
@@ -185,6 +186,7 @@ class _Fold:
                 rows,
                 whole=grid,
                 answers=answers,
+                chances=chances,
                 seed=int(settings.random_state),
                 amounts=amounts,
             )
@@ -197,6 +199,7 @@ class _Fold:
     ) -> dict[int, Forecast]:
         """Predict the targets of bounded metrics: known cells, then new columns and models."""
         groups, makers = read_groups(split.targets), read_makers(split.targets)
+        chances = self.parts[0][0].chances | read_chances(split)
         # in the order of their names, so that the order of rows changes neither sums nor draws
         order = sorted(np.flatnonzero(targets.bounded).tolist(), key=targets.id.__getitem__)
         found: dict[int, Forecast] = {}
@@ -215,7 +218,7 @@ class _Fold:
             if known:
                 found |= part.known(targets, known, shown)
             for _, members in sorted(of_column.items()):
-                found |= part.of_new_column(targets, members, shown, groups)
+                found |= part.of_new_column(targets, members, shown, groups, chances)
         new = [t for t in order if targets.model[t] not in everyone]
         for part, members in self._by_maker(targets, new, makers):
             asked = [t for t in members if targets.column[t] in part.grid.column]

@@ -473,3 +473,28 @@ def test_unrelated_answers_are_taken_for_less():
         places = {j: {str(n): n for n in range(ITEMS)} for j in one}
         scales.append(ItemKnowledge(Answers(one, places), standard).sharpness[1])
     assert scales[0] > scales[1]
+
+
+def test_the_chance_of_a_guess_tells_of_a_new_column():
+    rng = np.random.default_rng(0)
+    models, names = [f"m{i}" for i in range(8)], [f"s{j}" for j in range(9)]
+    chance = np.repeat([0.5, 0.25, 0.1], 3)
+    skill = rng.uniform(0.0, 0.6, size=8)
+    y = chance + (1.0 - chance) * skill[:, None] + rng.normal(0.0, 0.02, size=(8, 9))
+    cells = [(m, s) for m in models for s in names]
+    runs = pd.DataFrame(cells, columns=["model", "scenario"])
+    runs = runs.assign(run=runs["model"] + runs["scenario"], value=y.ravel(), lower=0, upper=1)
+    scenarios = pd.DataFrame({"scenario": [*names, "new"], "n_options": [*(1 / chance), 2.0]})
+    targets = pd.DataFrame({"target": models, "model": models, "scenario": "new"})
+    test = SequesteredTestSplit(targets=targets.assign(lower=0, upper=1), k=0)
+    test.scenarios = scenarios[-1:]
+    told = Profile().predict(TrainSplit(runs=runs, scenarios=scenarios[:-1]), test)
+    test.scenarios = None
+    untold = Profile().predict(TrainSplit(runs=runs), test)
+    truth = (0.5 + 0.5 * skill).mean()
+    assert abs(np.mean([p.mean for p in told]) - truth) < 0.05
+    assert np.mean([p.mean for p in untold]) < truth - 0.1
+    width = [
+        np.mean([p.quantiles[0.97] - p.quantiles[0.03] for p in said]) for said in (told, untold)
+    ]
+    assert width[0] < width[1]
