@@ -494,7 +494,7 @@ def test_the_chance_of_a_guess_tells_of_a_new_column():
     truth = (0.5 + 0.5 * skill).mean()
     assert abs(np.mean([p.mean for p in told]) - truth) < 0.05
     assert np.mean([p.mean for p in untold]) < truth - 0.1
-    width = [
+    narrow, wide = (
         np.mean([p.quantiles[0.97] - p.quantiles[0.03] for p in said]) for said in (told, untold)
-    ]
-    assert width[0] < width[1]
+    )
+    assert narrow < wide
