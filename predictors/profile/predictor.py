@@ -23,6 +23,7 @@ from predictors.common.hierarchical_grid import (
 from predictors.common.item_tables import read_groups, read_makers
 from predictors.common.moments import TrainMoments
 from predictors.common.priors import loo_frame
+from predictors.common.size_checks import size_checks
 from predictors.common.threads import one_thread
 from predictors.profile.division import divide
 from predictors.profile.part import Part
@@ -112,6 +113,19 @@ class Profile(RunPredictor):
         """Learn the hyper-parameters, and condition the process on the train split's runs."""
         self._fold = _Fold.of(self, train_split)
 
+    def checks(self, train_split: TrainSplit) -> pd.DataFrame:
+        """Say whether there are models and columns enough; else it is the scenario mean.
+
+        Returns
+        -------
+        DataFrame
+            Two rows of ``check, value, limit, passed, offenders``.
+        """
+        models, columns = _sizes(self._fitted(train_split).runs)
+        return size_checks(
+            {"models": (models, _LEAST_MODELS), "columns": (columns, _LEAST_COLUMNS)}
+        )
+
     @one_thread
     def loo(self, train_split: TrainSplit) -> pd.DataFrame:
         """Score each train run by what the process says of it from all others, in closed form.
@@ -171,8 +185,8 @@ class _Fold:
         runs = read_runs(train_split)
         fold = cls(runs, TrainMoments.of(runs))
         bounded = np.flatnonzero(runs.bounded)
-        models = {runs.model[r] for r in bounded}
-        if len(models) < _LEAST_MODELS or len({runs.column[r] for r in bounded}) < _LEAST_COLUMNS:
+        models, columns = _sizes(runs)
+        if models < _LEAST_MODELS or columns < _LEAST_COLUMNS:
             return fold
         grid, _ = read_grid(train_split, runs, bounded)
         answers = read_answers(train_split, grid, runs, bounded) if settings.items else None
@@ -241,3 +255,9 @@ class _Fold:
             model = targets.model[t]
             of_part.setdefault(homes.get(makers.get(model, model), 0), []).append(t)
         return [(self.parts[number][0], of_part[number]) for number in sorted(of_part)]
+
+
+def _sizes(runs: Cells) -> tuple[int, int]:
+    """Count the models and the columns of bounded runs."""
+    bounded = np.flatnonzero(runs.bounded)
+    return len({runs.model[r] for r in bounded}), len({runs.column[r] for r in bounded})

@@ -498,3 +498,15 @@ def test_the_chance_of_a_guess_tells_of_a_new_column():
         np.mean([p.quantiles[0.97] - p.quantiles[0.03] for p in said]) for said in (told, untold)
     )
     assert narrow < wide
+
+
+def test_it_says_where_it_is_too_small():
+    train, _, _ = splits()
+    predictor = Profile()
+    predictor.fit(train)
+    assert predictor.checks(train)["passed"].all()
+    few = TrainSplit(runs=train.runs[train.runs["model"].isin(train.runs["model"].unique()[:2])])
+    predictor.fit(few)
+    found = predictor.checks(few).set_index("check")
+    assert found["passed"].to_dict() == {"models": False, "columns": True}
+    assert "2 of at least 3 models" in found.loc["models", "offenders"]
