@@ -55,11 +55,12 @@ class Stack(RunPredictor):
     Parameters
     ----------
     members : sequence of str
-        Predictors, as commands take them: ``("kernel-ridge", "low-rank(ridge=1)")``.
+        Predictors, as commands take them: ``("profile", "low-rank(ridge=1)")``.
     splits : int
-        Inner splits for each kind of question: how often each member is fitted once more.
+        Inner splits, at most, for each kind of question: how often each member is fitted once more.
     cells : int
-        Inner cells, at most, for each kind of question.
+        Inner cells of known models and scenarios that are enough: no split follows them; and the
+        most that are scored of any one split.
     prior : float
         a, positive.
     **notebook
@@ -110,9 +111,9 @@ class Stack(RunPredictor):
 
     def __init__(
         self,
-        members: Sequence[str] = ("kernel-ridge", "low-rank", "additive-logit"),
+        members: Sequence[str] = ("profile", "factorisation"),
         splits: int = 3,
-        cells: int = 300,
+        cells: int = 150,
         prior: float = 1.0,
         **notebook: Any,
     ) -> None:
@@ -231,7 +232,11 @@ class _Fold:
 
     def _splits(self, question: Question) -> list[tuple[InnerSplit, list[Fitted]]]:
         if question not in self._inner:
-            parts = self.train.inner(question, splits=self.stack.splits, cells=self.stack.cells)
+            splits, cells = self.stack.splits, self.stack.cells
+            parts = self.train.inner(question, splits=splits, cells=splits * cells)
+            if question == Question():  # else what is hidden together tells less than its cells
+                counts = np.cumsum([int(part.scored.sum()) for part in parts])
+                parts = parts[: int(np.searchsorted(counts, cells)) + 1]
             self._inner[question] = [
                 (part, [Fitted(m, part.train, self.seed) for m in self.stack._members])
                 for part in parts

@@ -106,6 +106,21 @@ class Answers:
             items[j] = {str(labels[k]): i for i, k in enumerate(own)}
         return cls(tables, items)
 
+    def part(self, rows: Sequence[int] | Index, columns: Sequence[int]) -> Answers:
+        """Give the responses of some models in some columns, in this order, with all their items.
+
+        Examples
+        --------
+        >>> answers = Answers({1: np.array([[1.0], [0.0]])}, {1: {"x": 0}})
+        >>> answers.part([1], [0, 1]).tables[1].tolist()
+        [[0.0]]
+        """
+        known = [(new, old) for new, old in enumerate(columns) if old in self.tables]
+        return Answers(
+            {new: self.tables[old][rows] for new, old in known},
+            {new: self.items[old] for new, old in known},
+        )
+
 
 def standardised(table: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     r"""Give the residuals of responses from their items' means, in units of the items' spread.

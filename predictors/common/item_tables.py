@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from predictors.common.counts import Array
 from predictors.common.grid import Cells
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.data_splits import SequesteredTestSplit, TrainSplit
 
 __all__ = ["ItemValues", "read_groups", "read_item_values", "read_makers", "read_shown_items"]
@@ -72,14 +71,15 @@ def read_item_values(
             texts.append(frame[key].astype("category"))
         else:
             texts.append(frame["run"].astype("category").cat.set_categories([]))
-    codes = [np.asarray(text.cat.codes, np.int64) for text in texts]
-    names = [text.cat.categories.astype(str).tolist() for text in texts]
-    cells, at = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)
-    found = np.full(len(cells), -1, np.intp)
-    for c, cell in enumerate(cells):
-        words = [n[k] if k >= 0 else "" for n, k in zip(names, cell, strict=True)]
-        found[c] = entry.get((words[0], words[1], words[2], words[3]), -1)
-    run = found[at.reshape(-1)]
+    names = [[*text.cat.categories.astype(str), ""] for text in texts]  # the last is for none
+    sizes = [len(of) for of in names]
+    code = np.zeros(len(frame), np.int64)
+    for text, size in zip(texts, sizes, strict=True):
+        code = code * size + np.asarray(text.cat.codes, np.int64) % size
+    at, cells = pd.factorize(code)
+    words = zip(*np.unravel_index(cells, sizes), strict=True)
+    keyed = (tuple(of[c] for of, c in zip(names, cell, strict=True)) for cell in words)
+    run = np.array([entry.get(key, -1) for key in keyed], np.intp)[at]
     known = np.flatnonzero(run >= 0)
     if not len(known):
         return None

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtri
 
-from hibayes.hierarchical.cells import Array, Grid, Index
+from hibayes.hierarchical.cells import Array, Grid, Index, to_logit
 from predictors.common.agreement_kernels import Responses
 from predictors.profile.gp import TwoWay
 
@@ -29,6 +29,7 @@ _SD = 2.0  # of the priors of the logarithms of the spreads
 _LEAST = 0.02  # of the variance, the share that relatives leave
 _UNSEEN = 1e6  # variance of a residual that there is none of
 _DIGITS = 2  # of the number of shown responses that is rehearsed
+_RIDGE = 0.1  # of regressions on the chance of a guess
 _SCALES = 7  # spreads of a new column, at equally likely quantiles
 
 
@@ -264,16 +265,21 @@ class NewColumns:
 
     E is the mean product of what known columns are off by, so predicted, E_g that of the group's (E
     where it has fewer than 3). s and f are learned from the known columns, taken for new in turn;
-    μ and log d are normal with the moments of the known columns, or of the group's.
+    μ and log d are normal with the moments of known columns, or of the group's; where the chance
+    of a guess is known, of it and of at least 3 of these, they follow it by a ridge regression.
 
     Parameters
     ----------
     process : TwoWay
     grid : Grid
+    chances : mapping of str to float
+        Scenario → what guessing scores, where it is known.
     """
 
-    def __init__(self, process: TwoWay, grid: Grid) -> None:
+    def __init__(self, process: TwoWay, grid: Grid, chances: Mapping[str, float]) -> None:
         self.process, self.grid = process, grid
+        of_each = [chances.get(_scenario(column), np.nan) for column in grid.columns]
+        self._chance = to_logit(of_each)
         self.filled = process.filled()
         standard, kernels, amounts = process.standard, process.kernels, process.amounts
         self._noise = amounts.lineage + amounts.rest + amounts.level
@@ -298,7 +304,9 @@ class NewColumns:
         start = np.array([amounts.shared, amounts.lineage, amounts.own, 0.1, 0.1, 0.1]) + 1e-3
         self.spread = _learn(cases, np.zeros(len(rows)), start, 0.0, 0.0).spread
 
-    def prior(self, scenario: str, group: int | None) -> tuple[Array, Array]:
+    def prior(
+        self, scenario: str, group: int | None, chance: float = np.nan
+    ) -> tuple[Array, Array]:
         """Give the prior of the known models' values t in a new column.
 
         Parameters
@@ -306,6 +314,8 @@ class NewColumns:
         scenario : str
         group : int or None
             Number of its group in the grid.
+        chance : float
+            What guessing scores; NaN where that is not known.
 
         Returns
         -------
@@ -316,7 +326,7 @@ class NewColumns:
         every = np.arange(len(self.grid.columns))
         m = self._expected(every, scenario, group)
         covariance = np.einsum("p,pij->ij", self.spread, self._shapes(m, every, group))
-        sd, centre, variance = self._scales(group)
+        sd, centre, variance = self._scales(group, float(to_logit(chance)))
         means = centre[:, None] + self.slope * sd[:, None] * m
         return means, sd[:, None, None] ** 2 * covariance + variance
 
@@ -349,22 +359,34 @@ class NewColumns:
         weights = np.linalg.solve(r + self._noise * np.eye(len(among)), row)
         return np.asarray(self.filled[:, among] @ weights)
 
-    def _scales(self, group: int | None) -> tuple[Array, Array, float]:
+    def _scales(self, group: int | None, chance: float) -> tuple[Array, Array, float]:
         """Give spreads of a new column, what its mean is expected to be at each, its variance."""
         standard = self.process.standard
-        mine = np.flatnonzero(self.grid.group == group) if group is not None else np.empty(0, int)
+        guessed = np.isfinite(self._chance) & np.isfinite(chance)
         every = np.arange(len(standard.mean))
-        at = mine if len(mine) >= _FEW_COLUMNS else every
+        mine = np.flatnonzero(self.grid.group == group) if group is not None else every[:0]
+        found = [mine[guessed[mine]], every[guessed], mine]
+        at = next((some for some in found if len(some) >= _FEW_COLUMNS), every)
         mean, log_sd = standard.mean[at], np.log(standard.sd[at])
+        told = np.where(guessed[at].all(), self._chance[at], 0.0)
+        there = chance if guessed[at].all() else 0.0
+        width, off = _along(told, log_sd, there)
         count = len(at)
         stretch = 1.0 + 1.0 / count
-        off = log_sd - log_sd.mean()
         variance = (float(off @ off) + 0.1) / count
-        slope = float(off @ (mean - mean.mean())) / (float(off @ off) + 0.1)
-        left = mean - mean.mean() - slope * off
+        centre, rest = _along(told, mean, there)
+        slope = float(off @ rest) / (float(off @ off) + 0.1)
+        left = rest - slope * off
         step = ndtri((np.arange(_SCALES) + 0.5) / _SCALES) * np.sqrt(variance * stretch)
-        rest = (float(left @ left) + 0.1) / count * stretch
-        return np.exp(log_sd.mean() + step), mean.mean() + slope * step, rest
+        spread = (float(left @ left) + 0.1) / count * stretch
+        return np.exp(width + step), centre + slope * step, spread
+
+
+def _along(x: Array, y: Array, there: float) -> tuple[float, Array]:
+    """Regress y on x, with a ridge; give the expectation at one place, and the residuals."""
+    off = x - x.mean()
+    slope = float(off @ (y - y.mean())) / (float(off @ off) + _RIDGE)
+    return float(y.mean() + slope * (there - x.mean())), y - y.mean() - slope * off
 
 
 def _scenario(column: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,10 @@ from scipy.special import gammaln, stdtr
 
 from hibayes.hierarchical.cells import Array, Grid, Index, slope, to_logit
 from hibayes.hierarchical.forecast import Evidence, Forecast
+from hibayes.hierarchical.kernels import Answers
 from predictors.common.agreement_kernels import AgreementKernels
 from predictors.common.grid import Cells, Column
-from predictors.common.hierarchical_grid import group_of, read_answers, read_grid, single_runs
+from predictors.common.hierarchical_grid import group_of, read_grid, single_runs
 from predictors.common.item_tables import read_makers
 from predictors.profile.forecast import ItemKnowledge, Items, forecast
 from predictors.profile.gp import Amounts, Standard, TwoWay, closeness
@@ -43,6 +45,8 @@ class Part:
         Of columns, as `hierarchical_grid.group_of` names them → number in the grid.
     makers : dict of str to int
         Organisation → number in the grid.
+    chances : dict of str to float
+        Scenario → what guessing scores, where it is known.
     seed : int
     """
 
@@ -51,6 +55,7 @@ class Part:
     items: ItemKnowledge | None
     groups: dict[str, int]
     makers: dict[str, int]
+    chances: dict[str, float]
     seed: int
 
     @classmethod
@@ -60,7 +65,9 @@ class Part:
         runs: Cells,
         rows: Index,
         *,
-        itemised: bool,
+        whole: Grid,
+        answers: Answers | None,
+        chances: dict[str, float],
         seed: int,
         amounts: Amounts | None = None,
     ) -> Part:
@@ -73,13 +80,18 @@ class Part:
             As of `predictors.common.grid.read_runs`.
         rows : ndarray of int
             Those of the runs; their metrics are bounded.
-        itemised : bool
-            Whether responses may be read.
+        whole : Grid
+            Of all runs.
+        answers : Answers or None
+            On the whole grid; None to do without.
+        chances : dict of str to float
         seed : int
         amounts : Amounts, optional
         """
         grid, named = read_grid(train_split, runs, rows)
-        answers = read_answers(train_split, grid, runs, rows) if itemised else None
+        if answers is not None:
+            places = [whole.column[column] for column in grid.columns]
+            answers = answers.part([whole.row[model] for model in grid.models], places)
         kernels = AgreementKernels.of_tables(answers.tables if answers else {}, len(grid.models))
         if not kernels.known:
             answers = None
@@ -95,8 +107,15 @@ class Part:
             ItemKnowledge(answers, standard) if answers else None,
             {named[c]: int(grid.group[j]) for c, j in grid.column.items()},
             {makers.get(m, m): int(grid.maker[i]) for m, i in grid.row.items()},
+            chances,
             seed,
         )
+
+    @cached_property
+    def models_of_makers(self) -> Counter[str]:
+        """How many models each organisation has, by its name."""
+        names = {number: name for name, number in self.makers.items()}
+        return Counter(names[number] for number in self.grid.maker.tolist())
 
     @cached_property
     def spread(self) -> tuple[Array, Array]:
@@ -112,7 +131,7 @@ class Part:
     @cached_property
     def new_columns(self) -> NewColumns:
         """What is said of columns without train runs."""
-        return NewColumns(self.process, self.grid)
+        return NewColumns(self.process, self.grid, self.chances)
 
     def known(
         self, targets: Cells, members: Sequence[int], shown: Sequence[Evidence]
@@ -213,6 +232,7 @@ class Part:
         members: Sequence[int],
         shown: Sequence[Evidence],
         groups: Mapping[str, str],
+        chances: Mapping[str, float],
     ) -> dict[int, Forecast]:
         """Predict known models on one column that the grid does not have.
 
@@ -222,12 +242,15 @@ class Part:
             As of `known`.
         groups : mapping of str to str
             Scenario → group.
+        chances : mapping of str to float
+            Scenario → what guessing scores, where it is known.
         """
         amounts = self.process.amounts
         row = self._rows(targets, members)
         column: Column = targets.column[members[0]]
         group = self.groups.get(group_of(dict(groups), column))
-        mean, covariance = self.new_columns.prior(column[0], group)
+        chance = chances.get(column[0], np.nan)
+        mean, covariance = self.new_columns.prior(column[0], group, chance)
         found = forecast(
             mean[:, row],
             covariance[:, row[:, None], row],

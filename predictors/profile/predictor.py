@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,12 +12,20 @@ from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
 from hibayes.hierarchical.cells import Index
 from hibayes.hierarchical.forecast import Evidence, Forecast
+from predictors.common.chance import read_chances
 from predictors.common.grid import Cells, Column, read_runs, read_shown, read_targets
-from predictors.common.hierarchical_grid import read_evidence, with_the_rest
+from predictors.common.hierarchical_grid import (
+    read_answers,
+    read_evidence,
+    read_grid,
+    with_the_rest,
+)
 from predictors.common.item_tables import read_groups, read_makers
 from predictors.common.moments import TrainMoments
 from predictors.common.priors import loo_frame
+from predictors.common.size_checks import size_checks
 from predictors.common.threads import one_thread
+from predictors.profile.division import divide
 from predictors.profile.part import Part
 
 if TYPE_CHECKING:
@@ -68,7 +77,7 @@ class Profile(RunPredictor):
 
     Metrics without bounds, fewer than 3 models or 2 columns, and targets whose model and column are
     both without train runs get the scenario mean's prediction. More than 4,000 runs are divided by
-    models, those of an organisation together, into processes of at most so many.
+    models, like ones together (`predictors.profile.division`), into processes of at most so many.
 
     `loo` is exact given the hyper-parameters. About 4 s for a grid of 57 by 35.
 
@@ -92,7 +101,7 @@ class Profile(RunPredictor):
     """
 
     needs: ClassVar[tuple[str, ...] | None] = ("runs",)
-    uses: ClassVar[tuple[str, ...]] = ("responses",)
+    uses: ClassVar[tuple[str, ...]] = ("responses", "metadata")
     _fold: _Fold | None = None
 
     def __init__(self, items: bool = True, joint: bool = False, **notebook: Any) -> None:
@@ -103,6 +112,19 @@ class Profile(RunPredictor):
     def fit(self, train_split: TrainSplit) -> None:
         """Learn the hyper-parameters, and condition the process on the train split's runs."""
         self._fold = _Fold.of(self, train_split)
+
+    def checks(self, train_split: TrainSplit) -> pd.DataFrame:
+        """Say whether there are models and columns enough; else it is the scenario mean.
+
+        Returns
+        -------
+        DataFrame
+            Two rows of ``check, value, limit, passed, offenders``.
+        """
+        models, columns = _sizes(self._fitted(train_split).runs)
+        return size_checks(
+            {"models": (models, _LEAST_MODELS), "columns": (columns, _LEAST_COLUMNS)}
+        )
 
     @one_thread
     def loo(self, train_split: TrainSplit) -> pd.DataFrame:
@@ -163,16 +185,22 @@ class _Fold:
         runs = read_runs(train_split)
         fold = cls(runs, TrainMoments.of(runs))
         bounded = np.flatnonzero(runs.bounded)
-        models = {runs.model[r] for r in bounded}
-        if len(models) < _LEAST_MODELS or len({runs.column[r] for r in bounded}) < _LEAST_COLUMNS:
+        models, columns = _sizes(runs)
+        if models < _LEAST_MODELS or columns < _LEAST_COLUMNS:
             return fold
-        amounts = None
-        for rows in _divided(runs, bounded, read_makers(train_split.runs)):
+        grid, _ = read_grid(train_split, runs, bounded)
+        answers = read_answers(train_split, grid, runs, bounded) if settings.items else None
+        row = np.array([grid.row.get(model, -1) for model in runs.model], np.intp)
+        amounts, chances = None, read_chances(train_split)
+        for part_rows in divide(grid, answers.tables if answers else None, _MOST_CELLS):
+            rows = bounded[np.isin(row[bounded], part_rows)]
             part = Part.of(
                 train_split,
                 runs,
                 rows,
-                itemised=settings.items,
+                whole=grid,
+                answers=answers,
+                chances=chances,
                 seed=int(settings.random_state),
                 amounts=amounts,
             )
@@ -183,11 +211,9 @@ class _Fold:
     def forecasts(
         self, split: SequesteredTestSplit, targets: Cells, shown: list[Evidence]
     ) -> dict[int, Forecast]:
-        """Predict the targets of bounded metrics: known cells, then new columns and models.
-
-        New models are told by the first part.
-        """
+        """Predict the targets of bounded metrics: known cells, then new columns and models."""
         groups, makers = read_groups(split.targets), read_makers(split.targets)
+        chances = self.parts[0][0].chances | read_chances(split)
         # in the order of their names, so that the order of rows changes neither sums nor draws
         order = sorted(np.flatnonzero(targets.bounded).tolist(), key=targets.id.__getitem__)
         found: dict[int, Forecast] = {}
@@ -206,20 +232,32 @@ class _Fold:
             if known:
                 found |= part.known(targets, known, shown)
             for _, members in sorted(of_column.items()):
-                found |= part.of_new_column(targets, members, shown, groups)
-        first = self.parts[0][0]
-        place = first.grid.column
-        new = [t for t in order if targets.model[t] not in everyone and targets.column[t] in place]
-        if new:
-            found |= first.of_new_models(targets, new, shown, makers)
+                found |= part.of_new_column(targets, members, shown, groups, chances)
+        new = [t for t in order if targets.model[t] not in everyone]
+        for part, members in self._by_maker(targets, new, makers):
+            asked = [t for t in members if targets.column[t] in part.grid.column]
+            if asked:
+                found |= part.of_new_models(targets, asked, shown, makers)
         return found
 
+    def _by_maker(
+        self, targets: Cells, members: Sequence[int], makers: Mapping[str, str]
+    ) -> list[tuple[Part, list[int]]]:
+        """Give new models to the part that has most models of their organisation, or the first."""
+        homes: dict[str, int] = {}
+        for number, (part, _) in enumerate(self.parts):
+            for maker, count in part.models_of_makers.items():
+                best = homes.get(maker)
+                if best is None or count > self.parts[best][0].models_of_makers[maker]:
+                    homes[maker] = number
+        of_part: dict[int, list[int]] = {}
+        for t in members:
+            model = targets.model[t]
+            of_part.setdefault(homes.get(makers.get(model, model), 0), []).append(t)
+        return [(self.parts[number][0], of_part[number]) for number in sorted(of_part)]
 
-def _divided(runs: Cells, rows: Index, makers: dict[str, str]) -> list[Index]:
-    """Divide runs by models, those of one organisation side by side, where there are too many."""
-    count = -(-len(rows) // _MOST_CELLS)
-    models = sorted({runs.model[r] for r in rows}, key=lambda m: (makers.get(m, m), m))
-    share = -(-len(models) // count)
-    place = {model: i // share for i, model in enumerate(models)}
-    of = np.array([place[runs.model[r]] for r in rows])
-    return [rows[of == number] for number in np.unique(of)]
+
+def _sizes(runs: Cells) -> tuple[int, int]:
+    """Count the models and the columns of bounded runs."""
+    bounded = np.flatnonzero(runs.bounded)
+    return len({runs.model[r] for r in bounded}), len({runs.column[r] for r in bounded})

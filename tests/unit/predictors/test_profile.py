@@ -7,6 +7,9 @@ from hibayes.hierarchical.cells import Grid, from_logit, to_logit
 from hibayes.hierarchical.forecast import Evidence
 from hibayes.hierarchical.kernels import Answers
 from predictors.common.agreement_kernels import AgreementKernels, Responses
+from predictors.common.grid import read_targets
+from predictors.common.item_tables import read_makers
+from predictors.profile.division import divide
 from predictors.profile.forecast import ItemKnowledge, forecast
 from predictors.profile.gp import Amounts, Standard, TwoWay, closeness, scenario_covariance
 from predictors.profile.learning import (
@@ -19,7 +22,7 @@ from predictors.profile.learning import (
     learn,
 )
 from predictors.profile.part import log_student
-from predictors.profile.predictor import Profile, _divided
+from predictors.profile.predictor import Profile
 from predictors.scenario_mean import ScenarioMean
 
 MODELS, COLUMNS, ITEMS = 12, 6, 40
@@ -370,16 +373,36 @@ def test_a_large_grid_is_divided_by_models(monkeypatch):
     assert error(said, truth) < 0.12
 
 
-def test_models_of_an_organisation_stay_in_one_part(monkeypatch):
+def test_relatives_stay_in_one_part():
+    """Of copies of two unlike models, whatever their names."""
+    rng = np.random.default_rng(0)
+    ancestors = rng.integers(0, 2, size=(2, 60)).astype(float)
+    of = np.array([0, 1, 1, 0, 1, 0])
+    tables = {j: ancestors[of][:, 30 * j : 30 * j + 30] for j in (0, 1)}
+    tables = {j: np.where(rng.random(t.shape) < 0.1, 1 - t, t) for j, t in tables.items()}
+    cells = [(m, s) for m in "abcdef" for s in "st"]
+    y = np.stack([tables[0].mean(axis=1), tables[1].mean(axis=1)], axis=1).ravel()
+    grid = Grid.of([m for m, _ in cells], [s for _, s in cells], y, [30] * 12)
+    parts = divide(grid, tables, 6)
+    assert sorted(rows.tolist() for rows in parts) == [[0, 3, 5], [1, 2, 4]]
+
+
+def test_new_models_are_told_by_the_part_with_most_of_their_organisation(monkeypatch):
     monkeypatch.setattr("predictors.profile.predictor._MOST_CELLS", 40)
-    train, _, _ = splits()
+    train, test, truth = splits(k=5, new_models=(0,))
     predictor = Profile()
     predictor.fit(train)
-    runs = predictor._fold.runs
-    makers = {model: model.split("/")[0] for model in runs.model}
-    parts = _divided(runs, np.arange(len(runs)), makers)
-    found = [{makers[runs.model[r]] for r in rows} for rows in parts]
-    assert not found[0] & found[1]
+    said = predictor.predict(train, test)
+    assert {p.target for p in said} == set(truth)
+    targets, makers = read_targets(test), read_makers(test.targets)
+    places = {model for part, _ in predictor._fold.parts for model in part.grid.models}
+    new = [t for t in range(len(targets)) if targets.model[t] not in places]
+    counts = [part.models_of_makers for part, _ in predictor._fold.parts]
+    assert len(counts) == 2
+    assert new
+    for part, members in predictor._fold._by_maker(targets, new, makers):
+        for maker in {makers[targets.model[t]] for t in members}:
+            assert part.models_of_makers[maker] == max(count[maker] for count in counts)
 
 
 def test_forecasts_of_many_targets_are_made_in_parts(monkeypatch):
@@ -450,3 +473,40 @@ def test_unrelated_answers_are_taken_for_less():
         places = {j: {str(n): n for n in range(ITEMS)} for j in one}
         scales.append(ItemKnowledge(Answers(one, places), standard).sharpness[1])
     assert scales[0] > scales[1]
+
+
+def test_the_chance_of_a_guess_tells_of_a_new_column():
+    rng = np.random.default_rng(0)
+    models, names = [f"m{i}" for i in range(8)], [f"s{j}" for j in range(9)]
+    chance = np.repeat([0.5, 0.25, 0.1], 3)
+    skill = rng.uniform(0.0, 0.6, size=8)
+    y = chance + (1.0 - chance) * skill[:, None] + rng.normal(0.0, 0.02, size=(8, 9))
+    cells = [(m, s) for m in models for s in names]
+    runs = pd.DataFrame(cells, columns=["model", "scenario"])
+    runs = runs.assign(run=runs["model"] + runs["scenario"], value=y.ravel(), lower=0, upper=1)
+    scenarios = pd.DataFrame({"scenario": [*names, "new"], "n_options": [*(1 / chance), 2.0]})
+    targets = pd.DataFrame({"target": models, "model": models, "scenario": "new"})
+    test = SequesteredTestSplit(targets=targets.assign(lower=0, upper=1), k=0)
+    test.scenarios = scenarios[-1:]
+    told = Profile().predict(TrainSplit(runs=runs, scenarios=scenarios[:-1]), test)
+    test.scenarios = None
+    untold = Profile().predict(TrainSplit(runs=runs), test)
+    truth = (0.5 + 0.5 * skill).mean()
+    assert abs(np.mean([p.mean for p in told]) - truth) < 0.05
+    assert np.mean([p.mean for p in untold]) < truth - 0.1
+    narrow, wide = (
+        np.mean([p.quantiles[0.97] - p.quantiles[0.03] for p in said]) for said in (told, untold)
+    )
+    assert narrow < wide
+
+
+def test_it_says_where_it_is_too_small():
+    train, _, _ = splits()
+    predictor = Profile()
+    predictor.fit(train)
+    assert predictor.checks(train)["passed"].all()
+    few = TrainSplit(runs=train.runs[train.runs["model"].isin(train.runs["model"].unique()[:2])])
+    predictor.fit(few)
+    found = predictor.checks(few).set_index("check")
+    assert found["passed"].to_dict() == {"models": False, "columns": True}
+    assert "2 of at least 3 models" in found.loc["models", "offenders"]
