@@ -203,8 +203,8 @@ def _peak() -> float:
 def page(found: list[Figures]) -> list[str]:
     """Write a table, and the exponents between sizes."""
     lines = [
-        "| predictor | models | fit, CPU s | 2 predictions, CPU s | GiB (tables alone) | time grows as "
-        "models to the | CRPS, k = 0 and 10 |",
+        "| predictor | models | fit, CPU s | 2 predictions, CPU s | GiB (tables alone) | "
+        "time grows as models to the | CRPS, k = 0 and 10 |",
         "|---|---|---|---|---|---|---|",
     ]
     before: Figures | None = None

@@ -169,7 +169,6 @@ NEW_LEVELS = (
         whole(ARENA),
         ("beta-binomial", "jeffreys", "kernel-ridge", "profile"),
         {"task": NEW_MODEL, "k": [0, 1, 5, 10]},
-        most_seeds=1,
     ),
     Job(
         "new-scenario",
@@ -177,7 +176,6 @@ NEW_LEVELS = (
         whole(ARENA),
         ("beta-binomial", "jeffreys", "kernel-ridge", "profile"),
         {"task": NEW_SCENARIO, "k": [0, 1, 10]},
-        most_seeds=1,
     ),
 )
 TABLES = (
