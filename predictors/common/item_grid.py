@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.data_splits import SequesteredTestSplit
 from predictors.common.counts import Array
-from predictors.common.grid import Column, read_runs, read_targets
+from predictors.common.grid import Cells, Column, read_runs, read_targets
 from predictors.common.item_tables import read_groups, read_item_values
 
 if TYPE_CHECKING:
@@ -69,6 +69,30 @@ class ItemGrid:
         counts = [np.isfinite(y).sum(axis=1) for y in self.y]
         with np.errstate(invalid="ignore"):
             return np.stack(sums, axis=1) / np.stack(counts, axis=1)
+
+    def with_values(self, runs: Cells) -> Array:
+        """Give `means` with the runs' own values, where they have some; (M, C).
+
+        A run's value need not be the plain mean of its responses.
+
+        Examples
+        --------
+        >>> from harness.data_splits import TrainSplit
+        >>> grid = ItemGrid(["a"], {("s", "", "", "", "", True): 0}, ["s"], [], [np.eye(1)])
+        >>> runs = pd.DataFrame({"run": ["r"], "model": "a", "scenario": "s", "value": [0.7]})
+        >>> cells = read_runs(TrainSplit(runs=runs.assign(lower=0.0, upper=1.0)))
+        >>> grid.means.tolist(), grid.with_values(cells).tolist()
+        ([[1.0]], [[0.7]])
+        """
+        means, row = self.means, {model: i for i, model in enumerate(self.models)}
+        of_cell: dict[tuple[int, int], list[float]] = {}
+        for model, column, y in zip(runs.model, runs.column, runs.y.tolist(), strict=True):
+            if model in row and column in self.columns:
+                of_cell.setdefault((row[model], self.columns[column]), []).append(y)
+        for (i, c), values in of_cell.items():
+            if np.isfinite(means[i, c]):  # what has no responses has no level here
+                means[i, c] = float(np.mean(sorted(values)))
+        return means
 
     @classmethod
     def read(cls, train_split: TrainSplit) -> ItemGrid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from hibayes.hierarchical.cells import Array, Grid, Index
 from predictors.common.agreement_kernels import standardised
@@ -12,15 +13,18 @@ from predictors.profile.gp import Standard
 
 __all__ = ["divide"]
 
-_FEATURES = 32  # that a model's responses are projected to
+_FEATURES = 256  # that a model's responses are projected to
+_MOST_LINKED = 8000  # models: the tree takes the square of their number
+_LEAST = 1e-9  # length of a model's features
 
 
 def divide(grid: Grid, tables: Mapping[int, Array] | None, most: int) -> list[Index]:
     """Divide the models of a grid into parts of like models.
 
-    Halves of halves: models are ordered along the first principal component of their responses,
-    beyond their levels and projected at random to 32 dimensions, and cut where the share of the
-    parts is; where there are no responses, of their values less their own means.
+    Models are ordered as the leaves of a tree (Ward's linkage of their responses beyond their
+    levels, projected at random to 256 dimensions, or where there are no responses of their values
+    less their own means), and the order is cut into parts of equal size. More than 8,000 models are
+    first halved along the first principal component, and again.
 
     Parameters
     ----------
@@ -48,7 +52,9 @@ def divide(grid: Grid, tables: Mapping[int, Array] | None, most: int) -> list[In
     if count < 2:
         return [everyone]
     features = _of_responses(tables) if tables else _of_values(grid)
-    parts = [np.sort(part) for part in _halves(features, everyone, count)]
+    size = np.sqrt((features**2).sum(axis=1, keepdims=True))
+    parts = _parts(features / np.maximum(size, _LEAST), everyone, count)
+    parts = [np.sort(part) for part in parts]
     return sorted(parts, key=lambda part: int(part[0]))
 
 
@@ -69,16 +75,17 @@ def _of_values(grid: Grid) -> Array:
     return np.where(there, z - level[:, None], 0.0)
 
 
-def _halves(features: Array, rows: Index, count: int) -> list[Index]:
-    if count < 2:
-        return [rows]
-    own = features[rows] - features[rows].mean(axis=0)
-    direction = np.linalg.svd(own, full_matrices=False)[2][0]
-    direction *= np.sign(direction[np.argmax(np.abs(direction))])
-    order = rows[np.argsort(own @ direction, kind="stable")]
-    first = count // 2
-    cut = round(len(rows) * first / count)
-    return [
-        *_halves(features, order[:cut], first),
-        *_halves(features, order[cut:], count - first),
-    ]
+def _parts(features: Array, rows: Index, count: int) -> list[Index]:
+    if len(rows) > _MOST_LINKED and count > 1:
+        own = features[rows] - features[rows].mean(axis=0)
+        direction = np.linalg.svd(own, full_matrices=False)[2][0]
+        direction *= np.sign(direction[np.argmax(np.abs(direction))])
+        order = rows[np.argsort(own @ direction, kind="stable")]
+        first = count // 2
+        cut = round(len(rows) * first / count)
+        return [
+            *_parts(features, order[:cut], first),
+            *_parts(features, order[cut:], count - first),
+        ]
+    order = rows[leaves_list(linkage(features[rows], method="ward"))]
+    return np.array_split(order, count)

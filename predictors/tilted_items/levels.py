@@ -82,12 +82,13 @@ class LevelPriors:
         there = np.isfinite(level)
         n = there.sum(axis=0)
         self.noise, self.shown_noise, self.least_variance = noise, shown_noise, least_variance
-        self._n = n
+        self._n, self._level, self._least_sd = n, level, least_sd
         self.mean = np.where(there, level, 0.0).sum(axis=0) / np.maximum(n, 1)
         squares = np.where(there, (level - self.mean) ** 2, 0.0).sum(axis=0)
         spare = float(np.maximum(n - 1, 0).sum())
         usual = float(squares.sum()) / spare if spare and squares.any() else 1.0
         self.sd = np.sqrt((squares + usual) / np.maximum(n, 1)) + least_sd
+        self._squares, self._usual = squares, usual
         z = np.where(there, (level - self.mean) / self.sd, 0.0)
         effect = z.sum(axis=1) / (there.sum(axis=1) + 1)
         self._z = np.where(there, z, effect[:, None])
@@ -142,3 +143,24 @@ class LevelPriors:
             variance -= float(weights @ with_it[at])
         variance = max(variance, self.least_variance) + extra
         return centre + sd * mean, sd * math.sqrt(variance)
+
+    def surprise(self, model: int, column: int, readings: Sequence[Reading]) -> float:
+        """Give how many standard deviations a run is off its prior, had it not been there.
+
+        Parameters
+        ----------
+        model, column : int
+            Of a run.
+        readings : sequence of Reading
+            The model's others.
+        """
+        n, level = int(self._n[column]), float(self._level[model, column])
+        centre, sd = float(self.mean[column]), float(self.sd[column])
+        mean, spread = self.prior(model, column, readings)
+        if n < 2:
+            return (level - mean) / spread
+        # the column's mean and spread without the run
+        less = centre - (level - centre) / (n - 1)
+        squares = max(float(self._squares[column]) - (level - centre) ** 2 * n / (n - 1), 0.0)
+        less_sd = math.sqrt((squares + self._usual) / (n - 1)) + self._least_sd
+        return (level - less - less_sd * (mean - centre) / sd) / (less_sd * spread / sd)

@@ -25,8 +25,9 @@ from suites.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.data_splits import TrainSplit
+    from predictors.common.grid import Cells
 
-__all__ = ["TiltedItems"]
+__all__ = ["Foretold", "Learned", "TiltedItems"]
 
 _ABOVE_0 = (lambda v: 0 < v < math.inf, "a number above 0")
 _FROM_0 = (lambda v: 0 <= v < math.inf, "a number from 0 on")
@@ -154,11 +155,11 @@ class TiltedItems(InstancePredictor):
         self.width, self.points, self.rho, self.item_floor = width, points, rho, item_floor
         self.most_models = most_models
         _check({name: getattr(self, name) for name in _RANGES})
-        self._learned: _Learned | None = None
+        self._learned: Learned | None = None
 
     def fit(self, train_split: TrainSplit) -> None:
         """Arrange the train responses, and learn how levels of columns go together."""
-        self._learned = self._learn(train_split)
+        self._learned = self.learn(train_split)
 
     def predict(
         self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
@@ -166,7 +167,7 @@ class TiltedItems(InstancePredictor):
         """Give each asked response its probability, or mean."""
         learned = self._learned
         if learned is None:  # called without fit, as in a notebook
-            learned = self._learn(train_split)
+            learned = self.learn(train_split)
         targets = sequestered_test_split.targets
         mean = np.full(len(targets), np.nan)
         by_model: dict[str, list[AskedRun]] = {}
@@ -187,14 +188,41 @@ class TiltedItems(InstancePredictor):
             if found[name] == found[name]
         ]
 
-    def _learn(self, train_split: TrainSplit) -> _Learned:
+    def learn(self, train_split: TrainSplit, values: Cells | None = None) -> Learned:
+        """Learn from a train split; levels are those of the run values, where they are given."""
         grid = ItemGrid.read(train_split)
         signatures = Signatures.of(grid)
+        means = signatures.means if values is None else grid.with_values(values)
         noises = (self.level_ridge, self.shown_level_ridge)
-        levels = LevelPriors(signatures.means, *noises, self.least_sd, self.least_variance)
-        return _Learned(grid, signatures, levels)
+        levels = LevelPriors(means, *noises, self.least_sd, self.least_variance)
+        return Learned(grid, signatures, means, levels)
 
-    def _pool(self, learned: _Learned, rows: NDArray[np.intp] | None = None) -> ModelPool:
+    def foretell(self, learned: Learned, model: str, runs: list[AskedRun]) -> Iterator[Foretold]:
+        """Say what is known of a model's held-out runs before their own shown responses.
+
+        The signature does know these; the level's prior does not.
+        """
+        known = learned.rows.get(model)
+        placed = [self._placed(learned, run, known) for run in runs]
+        pool = self._near(learned, known, placed)
+        seen = learned.signatures.seen
+        there = seen[known] if known is not None else np.zeros(seen.shape[1], bool)
+        whole = learned.readings(known)
+        for run, mine in zip(runs, placed, strict=True):
+            others = [o for o in placed if o is not None and o is not mine]
+            readings = whole + [o.reading for o in others if o.reading is not None]
+            if mine is None:  # nothing is known of the items
+                prior = learned.levels.prior(known, None, readings)
+                yield Foretold(run, None, pool, prior, np.zeros(len(run.labels)), bool(whole))
+                continue
+            c = mine.column
+            prior = learned.levels.prior(known, c, readings)
+            f = self._deviations(learned, pool, known, there, mine, others)
+            phi = 1.0 if run.binary else pool.dispersion(c, self.least)
+            logits = logit(expit(prior[0]) + f, self.least)
+            yield Foretold(run, mine, pool, prior, logits, bool(whole), phi)
+
+    def _pool(self, learned: Learned, rows: NDArray[np.intp] | None = None) -> ModelPool:
         """Give some of the models, or all; those of all are computed once for a fold."""
         if rows is not None:
             signatures = learned.signatures.take(rows)
@@ -205,7 +233,7 @@ class TiltedItems(InstancePredictor):
         return learned.pool
 
     def _near(
-        self, learned: _Learned, model: int | None, placed: list[PlacedRun | None]
+        self, learned: Learned, model: int | None, placed: list[PlacedRun | None]
     ) -> ModelPool:
         """Give the models that go along with one, as far as it is known, and that one."""
         x = learned.signatures.x
@@ -228,37 +256,23 @@ class TiltedItems(InstancePredictor):
         return pool.rho(k, self.least)
 
     def _model(
-        self, learned: _Learned, model: str, runs: list[AskedRun]
+        self, learned: Learned, model: str, runs: list[AskedRun]
     ) -> Iterator[tuple[AskedRun, Array]]:
         """Give the probabilities of all items of a model's held-out runs."""
-        known = learned.rows.get(model)
-        placed = [self._placed(learned, run, known) for run in runs]
-        pool = self._near(learned, known, placed)
-        seen = learned.signatures.seen
-        there = seen[known] if known is not None else np.zeros(seen.shape[1], bool)
-        whole = [
-            Reading(c, float(logit(learned.signatures.means[known, c])))
-            for c in np.flatnonzero(there).tolist()
-        ]
-        rho = self._strength(pool, runs)
-        for run, mine in zip(runs, placed, strict=True):
-            others = [o for o in placed if o is not None and o is not mine]
-            readings = whole + [o.reading for o in others if o.reading is not None]
-            grid = (self.width, self.points)
-            if mine is None:  # nothing is known of the items
-                prior = learned.levels.prior(known, None, readings)
-                flat = np.zeros(len(run.labels))
-                yield run, level_posterior(flat, prior, run.own, run.shown, grid=grid)[0]
-                continue
-            c = mine.column
-            prior = learned.levels.prior(known, c, readings)
-            f = self._deviations(learned, pool, known, there, mine, others)
-            logits = logit(expit(prior[0]) + f, self.least)
-            phi = 1.0 if run.binary else pool.dispersion(c, self.least)
-            p, _, _ = level_posterior(logits, prior, run.own, run.shown, phi, grid)
-            yield run, item_update(p, mine.of_items(pool.scaled(c)), run.own, run.shown, rho)
+        rho: float | None = None
+        for told in self.foretell(learned, model, runs):
+            if rho is None:
+                rho = self._strength(told.pool, runs)
+            run, grid = told.run, (self.width, self.points)
+            p, _, _ = level_posterior(
+                told.logits, told.prior, run.own, run.shown, told.dispersion, grid
+            )
+            if told.placed is not None:
+                alike = told.placed.of_items(told.pool.scaled(told.placed.column))
+                p = item_update(p, alike, run.own, run.shown, rho)
+            yield run, p
 
-    def _placed(self, learned: _Learned, run: AskedRun, model: int | None) -> PlacedRun | None:
+    def _placed(self, learned: Learned, run: AskedRun, model: int | None) -> PlacedRun | None:
         c = learned.grid.find(run.column)
         if c is None:
             return None
@@ -268,7 +282,7 @@ class TiltedItems(InstancePredictor):
 
     def _deviations(
         self,
-        learned: _Learned,
+        learned: Learned,
         pool: ModelPool,
         model: int | None,
         there: NDArray[np.bool_],
@@ -292,17 +306,55 @@ class TiltedItems(InstancePredictor):
 
 
 @dataclass(eq=False)
-class _Learned:
+class Learned:
     """What a fold's train split teaches."""
 
     grid: ItemGrid
     signatures: Signatures
+    means: Array
     levels: LevelPriors
     pool: ModelPool | None = None  # of all models
 
     def __post_init__(self) -> None:
         self.rows = {model: i for i, model in enumerate(self.grid.models)}
         self.groups = np.array(self.grid.groups, dtype=object)
+
+    def readings(self, model: int | None) -> list[Reading]:
+        """Give the levels of a model's train runs."""
+        if model is None:
+            return []
+        columns = np.flatnonzero(self.signatures.seen[model]).tolist()
+        return [Reading(c, float(logit(self.means[model, c]))) for c in columns]
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """What is known of a held-out run before its own shown responses tell of its level.
+
+    Attributes
+    ----------
+    run : AskedRun
+    placed : PlacedRun or None
+        None where no train run has the scenario.
+    pool : ModelPool
+        What its signature is made of.
+    prior : (float, float)
+        Mean and standard deviation of its level, a logit.
+    logits : ndarray of float, shape (I,)
+        Of its items, before they are tilted.
+    is_known : bool
+        Whether the model has train runs.
+    dispersion : float
+        φ of its values.
+    """
+
+    run: AskedRun
+    placed: PlacedRun | None
+    pool: ModelPool
+    prior: tuple[float, float]
+    logits: Array
+    is_known: bool
+    dispersion: float = 1.0
 
 
 def _check(settings: dict[str, Any]) -> None:

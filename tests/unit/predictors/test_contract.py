@@ -31,6 +31,8 @@ NAMES = {
     "perturbation": "predictors.perturbation:PerturbationLine",
     "hibayes-crossed": "predictors.hibayes_predictors:HibayesCrossed",
     "profile": "predictors.profile.predictor:Profile",
+    "signature": "predictors.signature.predictor:Signature",
+    "tilted-runs": "predictors.tilted_items.runs:TiltedRuns",
     "hibayes": "predictors.hibayes_predictors:HibayesFactor",
     "hibayes-items": "predictors.hibayes_predictors:HibayesItems",
     "factorisation": "predictors.factorisation.predictor:Factorisation",
@@ -41,7 +43,7 @@ HIERARCHICAL = ["hibayes-crossed", "hibayes", "hibayes-items"]
 UPDATED = [
     *("jeffreys", "beta-binomial", "additive-logit", "kernel-ridge"),
     *("nearest-model", "low-rank", "random-forest", *HIERARCHICAL),
-    *("factorisation", "profile", "stack", "conformal"),
+    *("factorisation", "profile", "signature", "tilted-runs", "stack", "conformal"),
 ]
 NEED_ONE = ["sample-mean", "ppi"]  # shown response
 YARDSTICKS = ["global-mean", "scenario-mean", "model-mean", "random", "perturbation"]
