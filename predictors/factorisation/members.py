@@ -1,13 +1,13 @@
-"""Grids of run values with shared items: three samplers, pooled by what they say of hidden runs.
+"""Grids of run values: samplers and regressions, pooled by what they say of hidden runs.
 
-A value is the mean of the responses that the kernels between models are made of, so train values
-cannot judge these kernels. Runs that are hidden, with their responses, can: the members' weights
-are learned on a tenth of the train cells, with kernels made without them.
+A value is the mean of the responses that the samplers' kernels between models are made of, so train
+values cannot judge these kernels. Runs that are hidden, with their responses, can: the members'
+weights are learned on tenths of the train cells, with kernels made without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +19,15 @@ from predictors.common.agreement_kernels import AgreementKernels, without
 from predictors.common.counts import Array
 from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.factorisation.grid import CellDraws, MatrixChain
+from predictors.factorisation.regressions import regress
 
-__all__ = ["MEMBERS", "GridFit", "fit_grid", "pooled"]
+__all__ = ["CHAINS", "REGRESSIONS", "GridFit", "fit_grid", "pooled"]
 
 LINK = Link(OFFSET)
 
 _SPREAD = 0.2  # squares that each column's variance has in addition, with one value more
 _HIDDEN = (0.1, 20)  # of the cells, and at least so many, to judge the members
+_JUDGES = (100, 3)  # hidden cells that are enough, and rounds of hiding at most
 _INNER = (0.5, 0.4)  # sweeps of the inner chains, as a share of all, and of these burned
 _OUTER = (0.75, 1.0 / 3.0)
 _ORDERED = 200  # draws that belong together
@@ -44,92 +46,109 @@ def _half(k: AgreementKernels) -> list[Array]:
     return [np.eye(len(k.agreement)), np.exp((k.agreement - 1.0) / 0.5)]
 
 
-MEMBERS: dict[str, tuple[Rows, bool]] = {
+CHAINS: dict[str, tuple[Rows, bool]] = {
     "full": (_full, True),
     "half": (_half, False),
     "id": (lambda k: [], False),
 }
-"""Row kernels of each member, and whether their weights are learned."""
+"""Row kernels of each sampled member, and whether their weights are learned; where no two models
+share items, there is `id` alone."""
+
+REGRESSIONS = "regressions"
+"""The member that is not sampled: `predictors.factorisation.regressions`."""
 
 
 @dataclass(frozen=True, eq=False)
 class GridFit:
-    """What the members' draws say of the cells of a grid.
+    """What the members say of the cells of a grid.
 
     Attributes
     ----------
     centre, spread : ndarray, shape (S,)
         Of the columns, on the scale of `hibayes.hierarchical.cells.to_logit`.
-    draws : list of CellDraws
-        One for each of `MEMBERS`.
-    weights : ndarray
-        Of the members, with sum 1.
+    draws : dict of str to CellDraws
+        Of the sampled members.
+    regressed : tuple of ndarray, shape (P, M, S)
+        Means and sds of equally likely normals, of the regressions.
+    weights : dict of str to float
+        Of all members, the regressions last, with sum 1.
     """
 
     centre: Array
     spread: Array
-    draws: list[CellDraws]
-    weights: Array
+    draws: dict[str, CellDraws]
+    regressed: tuple[Array, Array]
+    weights: dict[str, float]
 
     def cells(self, i: Index, j: Index) -> list[MixtureOfDraws]:
-        """Give the pooled distributions of some cells."""
-        size = [len(draws.mean) for draws in self.draws]
-        weight = np.concatenate(
-            [np.full(n, w / n) for n, w in zip(size, self.weights, strict=True)]
-        )
-        counts = _shares(self.weights, _ORDERED)
-        mean, sd, order = [], [], []
-        for draws, count in zip(self.draws, counts, strict=True):
-            mean.append(draws.mean[:, i, j])
-            sd.append(draws.sd[:, i, j])
+        """Give the pooled distributions of some cells.
+
+        The draws of the samplers alone order those of the pool: regressions know of no two cells
+        together.
+        """
+        parts = [(d.mean, d.sd, self.weights[name]) for name, d in self.draws.items()]
+        parts.append((*self.regressed, self.weights[REGRESSIONS]))
+        parts = [part for part in parts if part[2] > 0.0]
+        weight = np.concatenate([np.full(len(mean), w / len(mean)) for mean, _, w in parts])
+        sampled = np.array([self.weights[name] for name in self.draws])
+        sampled = sampled / sampled.sum() if sampled.any() else sampled + 1.0 / len(sampled)
+        order = []
+        for draws, count in zip(self.draws.values(), _shares(sampled, _ORDERED), strict=True):
             chosen = (np.arange(count) * len(draws.mean)) // max(count, 1)
             order.append(draws.draw[chosen][:, i, j])
         centre, spread = self.centre[j], self.spread[j]
-        location = centre + spread * np.concatenate(mean)
-        scale = spread * np.concatenate(sd)
+        location = centre + spread * np.concatenate([mean[:, i, j] for mean, _, _ in parts])
+        scale = spread * np.concatenate([sd[:, i, j] for _, sd, _ in parts])
         orders = np.concatenate(order)
         return [
             MixtureOfDraws(LINK, location[:, n], scale[:, n], np.inf, orders[:, n], weight)
             for n in range(len(i))
         ]
 
+    def alone(self, member: str) -> GridFit:
+        """Give what one member says."""
+        return replace(self, weights={name: float(name == member) for name in self.weights})
 
-def fit_grid(grid: Grid, answers: Answers, *, sweeps: int, seed: int) -> GridFit | None:
-    """Sample the members on a grid, and weigh them by runs that are hidden once.
+
+def fit_grid(
+    grid: Grid, answers: Answers | None, *, sweeps: int, seed: int, named: bool = True
+) -> GridFit:
+    """Fit the members to a grid, and weigh them by runs that are hidden.
 
     Parameters
     ----------
     grid : Grid
-    answers : Answers
+    answers : Answers or None
+        None where there are no responses.
     sweeps : int
-        Three quarters are made of each member, and half of them with runs hidden.
+        Three quarters are made of each sampled member, and half of them with runs hidden.
     seed : int
-
-    Returns
-    -------
-    GridFit or None
-        None where no two models share items.
+    named : bool
+        Whether groups and families of columns are used.
     """
-    size = len(grid.models)
-    kernels = AgreementKernels.of_tables(answers.tables, size)
-    if not kernels.known:
-        return None
-    hidden = _some_runs(grid, np.random.default_rng([seed, 4]))
-    weights = np.full(len(MEMBERS), 1.0 / len(MEMBERS))
-    if hidden.any():
-        part = replace(grid, y=np.where(hidden, np.nan, grid.y))
-        inner = AgreementKernels.of_tables(without(answers.tables, hidden), size)
+    tables = {} if answers is None else answers.tables
+    rng = np.random.default_rng([seed, 4])
+    logs: dict[str, list[float]] = {}
+    judges = 0
+    for number in range(_JUDGES[1]):
+        hidden = _some_runs(grid, rng)
+        if judges >= _JUDGES[0] or not hidden.any():
+            break
         i, j = np.nonzero(hidden)
-        one = _sampled(part, inner, sweeps, _INNER, [seed, 5])
-        logs = [
-            [
+        judges += len(i)
+        part = replace(grid, y=np.where(hidden, np.nan, grid.y))
+        salt = [seed, 5, number] if number else [seed, 5]
+        one = _fitted(part, without(tables, hidden), sweeps, _INNER, salt, named)
+        for member in one.weights:
+            logs.setdefault(member, []).extend(
                 _log_probability(mixture, grid.y[a, b], int(grid.n[a, b]))
-                for mixture, a, b in zip(_alone(one, m).cells(i, j), i, j, strict=True)
-            ]
-            for m in range(len(MEMBERS))
-        ]
-        weights = pooled(np.array(logs))
-    return replace(_sampled(grid, kernels, sweeps, _OUTER, [seed, 6]), weights=weights)
+                for mixture, a, b in zip(one.alone(member).cells(i, j), i, j, strict=True)
+            )
+    fit = _fitted(grid, tables, sweeps, _OUTER, [seed, 6], named)
+    if set(logs) != set(fit.weights):  # nothing was hidden, or with it what models share
+        return fit
+    weights = pooled(np.array([logs[member] for member in fit.weights])).tolist()
+    return replace(fit, weights=dict(zip(fit.weights, weights, strict=True)))
 
 
 def pooled(logs: Array) -> Array:
@@ -154,12 +173,13 @@ def pooled(logs: Array) -> Array:
     return weights
 
 
-def _sampled(
+def _fitted(
     grid: Grid,
-    kernels: AgreementKernels,
+    tables: Mapping[int, Array],
     sweeps: int,
     lengths: tuple[float, float],
     seed: Sequence[int],
+    named: bool,
 ) -> GridFit:
     mask, t = grid.mask, grid.t
     n = mask.sum(axis=0)
@@ -167,24 +187,27 @@ def _sampled(
     squares = np.where(mask, (t - centre) ** 2, 0.0).sum(axis=0)
     spread = np.sqrt((squares + _SPREAD) / (n + 1))
     z = np.where(mask, (t - centre) / spread, np.nan)
+    kernels = AgreementKernels.of_tables(tables, len(z))
     count = max(int(lengths[0] * sweeps), 4)
-    draws = []
-    for number, (rows, learned) in enumerate(MEMBERS.values()):
+    columns = _column_kernels(grid, named)
+    draws = {}
+    for number, (name, (rows, learned)) in enumerate(CHAINS.items()):
+        own = rows(kernels)
+        if own and not kernels.known:
+            continue
         rng = np.random.default_rng([*seed, number])
-        chain = MatrixChain(z, rows(kernels), _column_kernels(grid), learned, rng)
-        draws.append(chain.run(count, int(lengths[1] * count)))
-    return GridFit(centre, spread, draws, np.full(len(draws), 1.0 / len(draws)))
+        chain = MatrixChain(z, own, columns, learned, rng)
+        draws[name] = chain.run(count, int(lengths[1] * count))
+    told = regress(z, grid.group if named else None, tables if kernels.known else {})
+    members = [*draws, REGRESSIONS]
+    return GridFit(centre, spread, draws, told.normals, dict.fromkeys(members, 1.0 / len(members)))
 
 
-def _alone(fit: GridFit, member: int) -> GridFit:
-    return replace(fit, draws=[fit.draws[member]], weights=np.ones(1))
-
-
-def _column_kernels(grid: Grid) -> list[Array]:
+def _column_kernels(grid: Grid, named: bool) -> list[Array]:
     """Give the identity, all alike, the same group, the same family; those that tell anything."""
     size = len(grid.columns)
     tables = [np.eye(size), np.ones((size, size))]
-    for code in (grid.group, grid.family):
+    for code in (grid.group, grid.family) if named else ():
         same = (code[:, None] == code).astype(float)
         if not any(np.array_equal(same, table) for table in tables):
             tables.append(same)

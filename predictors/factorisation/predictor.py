@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,8 @@ import numpy as np
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
 from hibayes.hierarchical.cells import Grid
+from hibayes.hierarchical.forecast import Evidence
+from hibayes.hierarchical.kernels import Answers
 from hibayes.hierarchical.update import log_item_likelihood
 from predictors.common.agreement_kernels import AgreementKernels
 from predictors.common.counts import Array
@@ -22,15 +24,19 @@ from predictors.common.mixtures import MixtureOfDraws, mixture_predictions
 from predictors.common.moments import TrainMoments
 from predictors.common.priors import Prior, predictions
 from predictors.common.scenario_priors import scenario_priors
+from predictors.common.size_checks import size_checks
 from predictors.common.threads import one_thread
 from predictors.factorisation.members import GridFit, fit_grid
 from predictors.factorisation.metadata_kernels import Traits, column_traits, model_traits
 from predictors.factorisation.table import MOST, Fit, Table, fit_table
+from predictors.profile import Profile
 from predictors.profile.forecast import ItemKnowledge
 from predictors.profile.gp import Standard
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.data_splits import SequesteredTestSplit, TrainSplit
 
 __all__ = ["Factorisation"]
@@ -38,7 +44,10 @@ __all__ = ["Factorisation"]
 _RANKS = (6, 8)
 _FEWEST = 10  # sweeps
 
-_MOST_ITEMISED = 100  # columns with items; with more, each sweep costs their cube for every model
+_TOGETHER = 200  # draws that belong together
+
+_MOST_GRIDDED = 100  # columns of a grid; with more, each sweep costs their cube for every model
+_DENSE = 0.6  # the share of a grid's cells that have a value, from which it is one without items
 
 
 class Factorisation(RunPredictor):
@@ -52,13 +61,13 @@ class Factorisation(RunPredictor):
     mixtures, with learned weights, of the identity and of what metadata say is alike
     (`metadata_kernels`). Models without train runs follow from these, and from a linear trend in
     their dates. Two chains of Gibbs sweeps, of 6 and of 8 factors, are pooled; their widths are
-    calibrated on train cells that are hidden once (`factorisation_sampler`,
-    `factorisation_table`, `factorisation_widths`).
+    calibrated on train cells that are hidden (`sampler`, `table`, `widths`).
 
-    Where models share items, the runs of known models and columns are predicted by a matrix normal
-    whose covariance between models comes from how alike they answer items
-    (`factorisation_grid`); three members, which trust the items fully, half and not at all, are
-    pooled by the probability that they gave to hidden runs (`factorisation_members`).
+    Where models share items, or most cells of the table have a value, the runs of known models and
+    columns are predicted by a pool (`members`): matrix normals, whose covariance between models
+    comes from how alike they answer items (`grid`), trusted fully, half and not at all, and
+    regressions of each column on the others (`regressions`), weighed by the probability that they
+    gave to hidden runs.
 
     Parameters
     ----------
@@ -77,7 +86,9 @@ class Factorisation(RunPredictor):
     A count is updated by the k shown responses: conditional Bernoulli where other models answered
     the same items (each item's logit the mean of `hibayes.hierarchical.update.item_logits` and
     `item_curves`), else hypergeometric; other values as by all predictors of this package. Each
-    target is updated by its own responses. Values that are revealed are train runs.
+    target is updated by its own responses; those of a model without train runs on the columns of a
+    grid are left to `predictors.profile`, which updates them together. Values that are revealed are
+    train runs.
 
     Unbounded columns with 3 values are factorised with the others, in spreads of their own. With
     fewer than 3 models or columns, or with few more values than these, it is the scenario mean.
@@ -86,7 +97,7 @@ class Factorisation(RunPredictor):
 
     It fails where the next models are unlike all before them; of what was released after a cut, a
     sixth lay outside of its 90 % intervals. About 3 s for a fold of 84 models by 133 columns with
-    1,700 values, 6 s for 57 by 35 with items.
+    1,700 values, 7 s for 57 by 35 with items, 2 s without.
 
     References
     ----------
@@ -129,6 +140,17 @@ class Factorisation(RunPredictor):
         """Sample the train split's table."""
         self._fold = _Fold.of(self, train_split)
 
+    def checks(self, train_split: TrainSplit) -> pd.DataFrame:
+        """Say whether there are models, columns and values enough; else it is the scenario mean.
+
+        Returns
+        -------
+        DataFrame
+            Three rows of ``check, value, limit, passed, offenders``.
+        """
+        fold = self._fold if self._fold is not None else _Fold.of(self, train_split)
+        return size_checks(fold.table.sizes)
+
     @one_thread
     def predict(
         self, train_split: TrainSplit, sequestered_test_split: SequesteredTestSplit
@@ -137,15 +159,16 @@ class Factorisation(RunPredictor):
         fold = self._fold if self._fold is not None else _Fold.of(self, train_split)
         targets = read_targets(sequestered_test_split)
         shown = read_shown(sequestered_test_split, targets)
-        found = fold.mixtures(sequestered_test_split, targets)
+        new = fold.newcomers(targets, shown)
+        found = fold.mixtures(sequestered_test_split, targets, new)
         rest = [t for t in range(len(targets)) if t not in found]
         priors: list[Prior | None] = [None] * len(targets)
         for t, prior in zip(rest, scenario_priors(fold.moments, targets.take(rest)), strict=True):
             priors[t] = prior
         said = {p.target: p for p in predictions(targets, priors, shown)}
         likelihoods: dict[int, Array] = {}
-        if fold.items is not None:
-            likelihoods = fold.items.likelihoods(sequestered_test_split, targets, shown, found)
+        if fold.gridded is not None:
+            likelihoods = fold.gridded.likelihoods(sequestered_test_split, targets, shown, found)
         told = mixture_predictions(
             targets,
             found,
@@ -154,6 +177,11 @@ class Factorisation(RunPredictor):
             likelihoods=likelihoods,
         )
         said |= {targets.id[t]: p for t, p in told.items()}
+        if new:
+            wanted = {targets.id[t] for t in new}
+            other = fold.profile(train_split, joint=self.joint)
+            told_by = other.predict(train_split, sequestered_test_split)
+            said |= {p.target: _thinned(p) for p in told_by if p.target in wanted}
         return [said[target] for target in targets.id if target in said]
 
 
@@ -165,7 +193,8 @@ class _Fold:
     moments: TrainMoments
     table: Table
     traits: tuple[Traits, Traits] | None
-    items: _Items | None
+    gridded: _Gridded | None
+    _profile: Profile | None = None
 
     @classmethod
     def of(cls, predictor: Factorisation, train_split: TrainSplit) -> _Fold:
@@ -178,9 +207,9 @@ class _Fold:
                 model_traits(list(table.model), train_split, train_split.runs),
                 column_traits(list(table.column), train_split),
             )
-            if predictor.kernels and len(table.model) <= MOST:
-                fold.items = _Items.of(train_split, runs, settings)
-            if fold.items is None:
+            if len(table.model) <= MOST:
+                fold.gridded = _Gridded.of(train_split, runs, settings)
+            if fold.gridded is None:
                 fold.chains  # noqa: B018 - fitting is to be done here, not in predict
         return fold
 
@@ -194,13 +223,39 @@ class _Fold:
             self.table, *self.traits, ranks=_RANKS, sweeps=sweeps, seed=seed, kernels=kernels
         )
 
-    def mixtures(self, split: SequesteredTestSplit, targets: Cells) -> dict[int, MixtureOfDraws]:
-        """Give the distributions of the targets of which the train runs say more than moments."""
+    def newcomers(self, targets: Cells, shown: Shown) -> set[int]:
+        """Say which targets are of models without train runs of which responses are shown.
+
+        On a grid's columns; what is shown of one run tells of the model's others.
+        """
+        if self.gridded is None:
+            return set()
+        row, place = self.gridded.grid.row, self.gridded.grid.column
+        there = [t for t in range(len(targets)) if targets.column[t] in place]
+        told = {targets.model[t] for t in there if shown.k[t] > 0} - set(row)
+        return {t for t in there if targets.model[t] in told}
+
+    def profile(self, train_split: TrainSplit, *, joint: bool) -> Profile:
+        """Give the predictor that updates all runs of a new model by what is shown of each."""
+        if self._profile is None:
+            _, kernels, seed = self.settings
+            self._profile = Profile(items=kernels, joint=joint)
+            self._profile.random_state = seed
+            self._profile.fit(train_split)
+        return self._profile
+
+    def mixtures(
+        self, split: SequesteredTestSplit, targets: Cells, apart: Set[int]
+    ) -> dict[int, MixtureOfDraws]:
+        """Give the distributions of the targets of which the train runs say more than moments.
+
+        Those `apart` are left out.
+        """
         found: dict[int, MixtureOfDraws] = {}
         # in the order of their names, so that the order of rows does not matter
-        rows = sorted(range(len(targets)), key=targets.id.__getitem__)
-        if self.items is not None:
-            found = self.items.mixtures(targets, rows)
+        rows = sorted(set(range(len(targets))) - apart, key=targets.id.__getitem__)
+        if self.gridded is not None:
+            found = self.gridded.mixtures(targets, rows)
             rows = [t for t in rows if t not in found]
         if not rows or self.chains is None:
             return found
@@ -239,34 +294,30 @@ class _Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class _Items:
-    """What was learned from runs whose items are known."""
+class _Gridded:
+    """What was learned from bounded runs that fill a grid, or whose items are known."""
 
     fit: GridFit
     grid: Grid
-    lineage: Array
-    knowledge: ItemKnowledge
-    curves: ItemCurves
+    items: _Items | None
 
     @classmethod
     def of(
         cls, train_split: TrainSplit, runs: Cells, settings: tuple[int, bool, int]
-    ) -> _Items | None:
+    ) -> _Gridded | None:
+        sweeps, kernels, seed = settings
         bounded = np.flatnonzero(runs.bounded)
         if not len(bounded):
             return None
         grid, _ = read_grid(train_split, runs, bounded)
-        answers = read_answers(train_split, grid, runs, bounded)
-        if answers is None or min(grid.y.shape) < 3 or grid.y.shape[1] > _MOST_ITEMISED:
+        if min(grid.y.shape) < 3 or grid.y.shape[1] > _MOST_GRIDDED:
             return None
-        sweeps, _, seed = settings
-        fit = fit_grid(grid, answers, sweeps=sweeps, seed=seed)
-        if fit is None:
+        answers = read_answers(train_split, grid, runs, bounded) if kernels else None
+        items = None if answers is None else _Items.of(answers, grid)
+        if items is None and grid.mask.mean() < _DENSE:
             return None
-        lineage = AgreementKernels.of_tables(answers.tables, len(grid.models)).lineage
-        standard = Standard.of(grid)
-        curves = ItemCurves.of(answers.tables, standard.z, standard.mask)
-        return cls(fit, grid, lineage, ItemKnowledge(answers, standard), curves)
+        known = None if items is None else answers
+        return cls(fit_grid(grid, known, sweeps=sweeps, seed=seed, named=kernels), grid, items)
 
     def mixtures(self, targets: Cells, rows: Sequence[int]) -> dict[int, MixtureOfDraws]:
         """Give the distributions of the targets whose model and column have train runs."""
@@ -285,10 +336,9 @@ class _Items:
         shown: Shown,
         found: Mapping[int, MixtureOfDraws],
     ) -> dict[int, Array]:
-        """Give what the shown responses say of counts, where others answered the same items.
-
-        An item's logit is the mean of two: of relatives of like level, and of its curve.
-        """
+        """Give what the shown responses say of counts, where others answered the same items."""
+        if self.items is None:
+            return {}
         row, place = self.grid.row, self.grid.column
         evidence = read_evidence(split, targets, shown, True)
         out = {}
@@ -296,13 +346,41 @@ class _Items:
             i, j = row.get(targets.model[t]), place.get(targets.column[t])
             if i is None or j is None or not targets.counted[t] or t not in found:
                 continue
-            expected = found[t].moments[0]
-            items = self.knowledge.items(j, evidence[t], self.lineage[i], expected, 0.0)
-            if items is not None:
-                logits, is_shown, right = items
-                own = self._by_curves(i, j, expected, evidence[t].items)
-                out[t] = log_item_likelihood((logits + own) / 2.0, is_shown, right)
+            told = self.items.likelihood(i, j, evidence[t], found[t].moments[0])
+            if told is not None:
+                out[t] = told
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Items:
+    """How the train models answered items."""
+
+    lineage: Array
+    knowledge: ItemKnowledge
+    curves: ItemCurves
+
+    @classmethod
+    def of(cls, answers: Answers, grid: Grid) -> _Items | None:
+        """Learn it; None where no two models share items."""
+        kernels = AgreementKernels.of_tables(answers.tables, len(grid.models))
+        if not kernels.known:
+            return None
+        standard = Standard.of(grid)
+        curves = ItemCurves.of(answers.tables, standard.z, standard.mask)
+        return cls(kernels.lineage, ItemKnowledge(answers, standard), curves)
+
+    def likelihood(self, i: int, j: int, told: Evidence, expected: float) -> Array | None:
+        """Give the log likelihood of a run's counts.
+
+        An item's logit is the mean of two: of relatives of like level, and of its curve.
+        """
+        items = self.knowledge.items(j, told, self.lineage[i], expected, 0.0)
+        if items is None:
+            return None
+        logits, is_shown, right = items
+        own = self._by_curves(i, j, expected, told.items)
+        return log_item_likelihood((logits + own) / 2.0, is_shown, right)
 
     def _by_curves(self, i: int, j: int, expected: float, items: Sequence[str]) -> Array:
         standard, places = self.knowledge.standard, self.knowledge.answers.items[j]
@@ -310,3 +388,12 @@ class _Items:
         logits = self.curves.logits(i, j, level, standard.mask)
         at = np.array([places.get(item, -1) for item in items], np.intp)
         return np.where(at >= 0, logits[at], float(np.mean(logits)))
+
+
+def _thinned(prediction: RunPrediction) -> RunPrediction:
+    """Give as many draws that belong together as the mixtures have."""
+    draws = prediction.samples
+    if draws is None or len(draws) <= _TOGETHER:
+        return prediction
+    chosen = (np.arange(_TOGETHER) * len(draws)) // _TOGETHER
+    return replace(prediction, samples=np.asarray(draws)[chosen])

@@ -21,7 +21,13 @@ from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.common.moments import least_sd
 from predictors.factorisation.metadata_kernels import TraitKernels, Traits
 from predictors.factorisation.sampler import DF, Chain, Draws, inverted, mixed
-from predictors.factorisation.widths import USUAL, calibrated, hidden_parts
+from predictors.factorisation.widths import (
+    USUAL,
+    calibrated,
+    hidden_parts,
+    hidden_rows,
+    little_known,
+)
 
 Index: TypeAlias = NDArray[np.intp]
 
@@ -36,6 +42,7 @@ _FEW = 5  # values that a column must have more of to lend its variance
 _LEAST = 3  # values that an unbounded column must have
 _BURN = 0.3  # of the sweeps
 _EVERY = 2  # of the sweeps after is kept
+_REHEARSAL = 9  # salt of the chain that is judged on rows that are made little known
 MOST = 300  # models, or columns; with more, no kernels of them: each sweep costs their cube
 
 
@@ -121,10 +128,20 @@ class Table:
         return np.asarray((self.z - self.centre) / self.spread)
 
     @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Give how many models, columns and values there are, and at least have to be."""
+        size, width = self.z.shape
+        values = int(np.isfinite(self.z).sum())
+        return {
+            "models": (size, 3),
+            "columns": (width, 3),
+            "values": (values, 2 * (size + width) - 6),
+        }
+
+    @property
     def large_enough(self) -> bool:
         """Whether there are at least 3 models, 3 columns and twice as many values as both."""
-        size, width = self.z.shape
-        return min(size, width) >= 3 and int(np.isfinite(self.z).sum()) >= 2 * (size + width) - 6
+        return all(count >= least for count, least in self.sizes.values())
 
     def without(self, hidden: NDArray[np.bool_]) -> Table:
         """Give the table without some cells, standardised anew."""
@@ -209,9 +226,9 @@ class Fit:
     rows, columns : Kernels
     day : float
         The mean date of the rows, in years since 1970.
-    factor : float
-        That of models without train runs is at least 1.15: cells hidden here and there say
-        nothing of them.
+    factor : ndarray, shape (I,)
+        Of each row. That of models without train runs is the greatest, and at least 1.15: cells
+        hidden here and there say nothing of them.
     seed : int
         Of the draws of models and columns without train runs.
     """
@@ -221,12 +238,12 @@ class Fit:
     rows: Kernels
     columns: Kernels
     day: float
-    factor: float
+    factor: Array
     seed: int
 
     def cells(self, i: Index, j: Index) -> list[MixtureOfDraws]:
         """Give the distributions of cells whose model and column have train runs."""
-        return self._known_columns([d.location(i, j) for d in self.chains], j, self.factor)
+        return self._known_columns([d.location(i, j) for d in self.chains], j, self.factor[i])
 
     def new_rows(self, models: Sequence[str], traits: Traits) -> dict[str, NewRows]:
         """Draw what the chains know a model by, of models without train runs.
@@ -256,7 +273,7 @@ class Fit:
         for draws, a, u in zip(self.chains, row.a, row.u, strict=True):
             uv = np.einsum("dq,dqn->dn", u, draws.v[:, :, j])
             parts.append(draws.c[:, j] + draws.load[:, j] * a[:, None] + uv)
-        return self._known_columns(parts, j, self._of_new)
+        return self._known_columns(parts, j, np.full(len(j), self._of_new))
 
     def new_column(
         self, column: Column, traits: Traits, rows: Sequence[int | NewRows]
@@ -304,11 +321,11 @@ class Fit:
         return [
             MixtureOfDraws(
                 LOGIT, np.concatenate(locations[n::count]), np.concatenate(scales[n::count]), DF
-            ).stretched(self._of_new if isinstance(row, NewRows) else self.factor)
+            ).stretched(self._of_new if isinstance(row, NewRows) else float(self.factor[row]))
             for n, row in enumerate(rows)
         ]
 
-    def _known_columns(self, parts: list[Array], j: Index, factor: float) -> list[MixtureOfDraws]:
+    def _known_columns(self, parts: list[Array], j: Index, factor: Array) -> list[MixtureOfDraws]:
         """Give mixtures from standardised locations, (D, cells) of each chain."""
         location = np.concatenate(parts)
         scale = np.concatenate([1.0 / np.sqrt(draws.tau[:, j]) for draws in self.chains])
@@ -321,13 +338,13 @@ class Fit:
                 centre[n] + spread[n] * location[:, n],
                 spread[n] * scale[:, n],
                 DF,
-            ).stretched(factor)
+            ).stretched(float(factor[n]))
             for n in range(len(j))
         ]
 
     @property
     def _of_new(self) -> float:
-        return max(self.factor, USUAL[0])
+        return max(float(self.factor.max()), USUAL[0])
 
     def _rng(self, name: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
@@ -372,15 +389,26 @@ def fit_table(
             found.append(chain.run(sweeps, int(_BURN * sweeps), _EVERY))
         return found
 
+    def missed(hidden: NDArray[np.bool_], salt: int) -> tuple[list[MixtureOfDraws], Array]:
+        """Say what is expected of hidden values, and what they are."""
+        i, j = np.nonzero(hidden)
+        part = table.without(hidden)
+        draws = chains(part, ranks[-1:], salt)
+        fit = Fit(part, draws, of_rows, of_columns, day, np.ones(size), seed)
+        return fit.cells(i, j), table.z[i, j]
+
+    there = np.isfinite(table.z)
     told: list[MixtureOfDraws] = []
     values: list[Array] = []
     least = np.array([1 if c[-1] else _LEAST for c in table.column], np.intp)
     choice = np.random.default_rng([seed, 1])
-    for salt, hidden in enumerate(hidden_parts(np.isfinite(table.z), least, choice)):
-        i, j = np.nonzero(hidden)
-        part = table.without(hidden)
-        draws = chains(part, ranks[-1:], salt)
-        told += Fit(part, draws, of_rows, of_columns, day, 1.0, seed).cells(i, j)
-        values.append(table.z[i, j])
-    factor = calibrated(told, np.concatenate(values)) if told else USUAL[0]
+    for salt, hidden in enumerate(hidden_parts(there, least, choice)):
+        mixtures, z = missed(hidden, salt)
+        told += mixtures
+        values.append(z)
+    factor = np.full(size, calibrated(told, np.concatenate(values)) if told else USUAL[0])
+    little = little_known(there)
+    hidden = hidden_rows(there, least, rows.date, np.random.default_rng([seed, 2]))
+    if hidden.any():
+        factor[little] = max(calibrated(*missed(hidden, _REHEARSAL)), float(factor[0]))
     return Fit(table, chains(table, ranks, len(values)), of_rows, of_columns, day, factor, seed)

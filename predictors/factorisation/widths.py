@@ -1,11 +1,13 @@
 """How wide predictions of a table are to be, judged by train cells that are hidden.
 
 A sampler that is given all but a tenth of the cells says how it misses; its distributions are
-stretched by what makes the hidden values most probable.
+stretched by what makes the hidden values most probable. Models of which far fewer values are known
+than of the others, as those that are new, are judged by others that are made as little known.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,13 +16,15 @@ from numpy.typing import NDArray
 from predictors.common.counts import Array
 from predictors.common.mixtures import MixtureOfDraws
 
-__all__ = ["USUAL", "calibrated", "hidden_parts"]
+__all__ = ["USUAL", "calibrated", "hidden_parts", "hidden_rows", "little_known"]
 
 USUAL = (1.15, 0.1)
 """Prior of the factor's logarithm: its median and sd."""
 
 _HIDDEN = 0.1  # of the train cells, at a time
 _ROUNDS = 3  # of hiding, other cells each time
+_LITTLE = 0.5  # of the median number of values: a row with fewer is little known
+_REHEARSED = 0.25  # of the well known rows, at most, are made little known
 _FACTORS = np.linspace(0.9, 1.5, 25)
 
 
@@ -84,3 +88,59 @@ def hidden_parts(
                 column[j] -= 1
         if hidden.any():
             yield hidden
+
+
+def little_known(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which rows have less than half of the median number of values.
+
+    Examples
+    --------
+    >>> little_known(np.arange(8) < np.array([[1], [7], [8], [6]])).tolist()
+    [True, False, False, False]
+    """
+    n = there.sum(axis=1)
+    return np.asarray(n < _LITTLE * np.median(n))
+
+
+def hidden_rows(
+    there: NDArray[np.bool_],
+    least: NDArray[np.intp],
+    date: Array,
+    rng: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Choose cells of well known rows so that these are left with as few as the little known have.
+
+    The latest rows, at random where dates do not tell; at most a quarter of them.
+
+    Parameters
+    ----------
+    there : ndarray of bool, shape (I, J)
+    least : ndarray of int, shape (J,)
+        Values that each column keeps.
+    date : ndarray of float, shape (I,)
+        NaN where unknown.
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    >>> there = np.arange(8) < np.array([[1], [7], [8], [6], [8]])
+    >>> date = np.array([5.0, 2, 4, 3, 1])
+    >>> hidden = hidden_rows(there, np.ones(8, int), date, np.random.default_rng(0))
+    >>> (there & ~hidden).sum(axis=1).tolist()
+    [1, 7, 1, 6, 8]
+    """
+    hidden = np.zeros(there.shape, bool)
+    little = little_known(there)
+    n = there.sum(axis=1)
+    order = rng.permutation(len(there))
+    order = order[np.argsort(-np.nan_to_num(date[order], nan=-np.inf), kind="stable")]
+    well = order[(n >= np.median(n))[order] & ~little[order]]
+    chosen = well[: min(int(little.sum()), math.ceil(_REHEARSED * len(well)))]
+    numbers = rng.permutation(n[little])
+    column = there.sum(axis=0)
+    for i, kept in zip(chosen, np.maximum(numbers, 1), strict=False):
+        for j in rng.permutation(np.flatnonzero(there[i]))[kept:]:
+            if column[j] > least[j]:
+                hidden[i, j] = True
+                column[j] -= 1
+    return hidden

@@ -14,9 +14,10 @@ from predictors.common.grid import read_runs
 from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.factorisation import Factorisation
 from predictors.factorisation.metadata_kernels import TraitKernels, column_traits, model_traits
+from predictors.factorisation.predictor import _Fold
 from predictors.factorisation.sampler import Chain
 from predictors.factorisation.table import Table
-from predictors.factorisation.widths import calibrated
+from predictors.factorisation.widths import calibrated, hidden_rows
 from suites.errors import UsageError
 
 REPLICATES, SWEEPS = 1500, 4
@@ -273,6 +274,32 @@ def test_the_widths_are_calibrated_by_values_that_were_hidden(factor):
     assert calibrated([one] * 2, truth[:2]) == pytest.approx(1.15, abs=0.06)
 
 
+def test_well_known_models_are_made_as_little_known_as_the_others_are():
+    there = np.ones((20, 30), bool)
+    there[:3, 4:] = False  # three models with 4 values
+    date = np.where(np.arange(20) < 15, np.arange(20.0), np.nan)
+    least = np.full(30, 1)
+    left = there & ~hidden_rows(there, least, date, np.random.default_rng(0))
+    assert np.flatnonzero(left.sum(axis=1) == 4).tolist() == [0, 1, 2, 12, 13, 14]
+    assert not hidden_rows(there[3:], least, date[3:], np.random.default_rng(0)).any()
+    least[5] = 20
+    assert left[:, 5].sum() < 17
+    kept = there & ~hidden_rows(there, least, date, np.random.default_rng(0))
+    assert kept[:, 5].sum() == 17
+
+
+def test_little_known_models_are_never_narrower_than_the_others():
+    frame, kept, about = factors(models=24, share=0.9, dated=True)
+    few = (frame["model"] == "m5").to_numpy()
+    kept &= ~few | (np.cumsum(few) <= 1)
+    train, _ = splits(frame, kept, about)
+    fold = _Fold.of(Factorisation(sweeps=20), train)
+    factor = fold.chains.factor
+    row = fold.table.model["m5"]
+    assert factor[row] >= factor.min()
+    assert np.unique(np.delete(factor, row)).size == 1
+
+
 # ---------- mixtures
 
 
@@ -356,3 +383,13 @@ def test_joint_draws_are_as_the_contract_wants_them():
 def test_settings_it_cannot_work_with_are_refused(settings):
     with pytest.raises(UsageError, match="sweeps"):
         Factorisation(**settings)
+
+
+def test_it_says_where_it_is_too_small():
+    frame, kept, _ = factors(models=4, scenarios=4, share=1.0)
+    runs = frame.assign(run=frame.index.astype(str), lower=0.0, upper=1.0)
+    few = TrainSplit(runs=runs[runs["model"].isin(runs["model"].unique()[:2])])
+    found = Factorisation(sweeps=10).checks(few).set_index("check")
+    assert found["passed"].to_dict() == {"models": False, "columns": True, "values": True}
+    assert "predicts as scenario-mean does" in found.loc["models", "offenders"]
+    assert Factorisation(sweeps=10).checks(TrainSplit(runs=runs))["passed"].all()

@@ -1,6 +1,5 @@
 """The factorisation of grids whose items are known: its sampler, its members, what is shown."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,7 +14,8 @@ from predictors.common.item_curves import ItemCurves
 from predictors.common.mixtures import Link, MixtureOfDraws
 from predictors.factorisation import Factorisation
 from predictors.factorisation.grid import MatrixChain
-from predictors.factorisation.members import MEMBERS, fit_grid, pooled
+from predictors.factorisation.members import REGRESSIONS, fit_grid, pooled
+from predictors.factorisation.predictor import _Fold
 
 REPLICATES, SWEEPS = 700, 3
 SIZE, WIDTH = 4, 3
@@ -129,17 +129,26 @@ def test_members_are_weighed_by_what_they_say_of_hidden_runs():
     rng = np.random.default_rng(1)
     moved = {j: rng.permuted(t, axis=1) for j, t in tables.items()}  # values kept, items mixed up
     mixed = fit_grid(grid, Answers(moved, dict.fromkeys(tables, places)), sweeps=60, seed=0)
-    names = list(MEMBERS)
-    assert alike.weights.sum() == pytest.approx(1)
-    assert alike.weights[names.index("id")] < mixed.weights[names.index("id")]
+    assert list(alike.weights) == ["full", "half", "id", REGRESSIONS]
+    assert sum(alike.weights.values()) == pytest.approx(1)
+    assert alike.weights["id"] < mixed.weights["id"]
 
 
-def test_without_shared_items_there_are_no_members():
-    tables = answered(models=3, scenarios=3)
-    alone = {j: np.where(np.eye(3, dtype=bool)[:, [j]], t, np.nan) for j, t in tables.items()}
-    grid = grid_of(tables)
-    grid = replace(grid, y=np.where(np.eye(3, dtype=bool), grid.y, np.nan))
-    assert fit_grid(grid, Answers(alone, {j: {} for j in alone}), sweeps=20, seed=0) is None
+def test_without_shared_items_only_values_have_members():
+    tables = answered(models=4, scenarios=4)
+    apart = np.eye(4, dtype=bool)
+    alone = {j: np.where(apart[:, [j]], t, np.nan) for j, t in tables.items()}
+    for answers in (Answers(alone, {j: {} for j in alone}), None):
+        fit = fit_grid(grid_of(tables), answers, sweeps=20, seed=0)
+        assert list(fit.weights) == ["id", REGRESSIONS]
+
+
+def test_the_pool_is_the_weighted_mean_of_its_members():
+    fit = fit_grid(grid_of(answered()), None, sweeps=20, seed=0)
+    i, j, z = np.array([2]), np.array([3]), np.linspace(-2, 2, 5)
+    (pool,) = fit.cells(i, j)
+    each = [w * fit.alone(name).cells(i, j)[0].cdf(z) for name, w in fit.weights.items()]
+    assert pool.cdf(z) == pytest.approx(sum(each))
 
 
 def test_weights_go_to_the_member_that_knew_and_never_to_nothing():
@@ -271,3 +280,56 @@ def test_an_unknown_model_is_left_to_the_factorisation_of_values():
     assert len(predictions) == 6
     spread = [p.pmf @ (np.arange(31) / 30 - p.mean) ** 2 for p in predictions]
     assert min(spread) > 0.005
+
+
+def test_what_is_shown_of_one_run_of_a_new_model_tells_of_its_others():
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(-np.linspace(-2, 2, 12)[:, None] - rng.normal(size=30)))
+    tables = {j: (rng.random(p.shape) < p).astype(float) for j in range(6)}
+    train, test = splits(tables, [(3, j) for j in range(6)], 0)
+    means = []
+    for value in (0.0, 1.0):
+        items = [(f"m03-s{j}", f"q{n}", value) for j in range(3) for n in range(6)]
+        shown = pd.DataFrame(items, columns=["target", "instance", "value"])
+        one = SequesteredTestSplit(targets=test.targets, responses=shown, k=6)
+        told = Factorisation(sweeps=10).predict(train, one)
+        means.append(np.array([p.mean for p in told]))
+    assert (means[1] - means[0])[3:].min() > 0.1  # nothing is shown of these runs
+
+
+# ---------- values alone
+
+
+def values(share, *, models=14, scenarios=8, seed=0):
+    """Make a table without responses in which a share of the cells has a value."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(models, 2)) @ rng.normal(size=(2, scenarios))
+    y = 1 / (1 + np.exp(-z - 0.1 * rng.normal(size=z.shape)))
+    cells = [(f"m{i:02d}", f"s{j}") for i in range(models) for j in range(scenarios)]
+    runs = pd.DataFrame(cells, columns=["model", "scenario"]).assign(value=y.ravel())
+    runs["run"] = runs["model"] + runs["scenario"]
+    runs = runs.assign(lower=0.0, upper=1.0)
+    kept = rng.random(len(runs)) < share
+    targets = runs[~kept].rename(columns={"run": "target"})
+    return runs[kept], targets.drop(columns="value"), targets.set_index("target")["value"]
+
+
+@pytest.mark.parametrize(("share", "dense"), [(0.85, True), (0.4, False)])
+def test_a_table_without_items_is_a_grid_where_it_is_full(share, dense):
+    runs, _, _ = values(share)
+    fold = _Fold.of(Factorisation(sweeps=10), TrainSplit(runs=runs))
+    assert (fold.gridded is not None) == dense
+
+
+def test_the_holes_of_a_full_table_are_predicted_from_the_other_values():
+    runs, targets, truth = values(0.85)
+    test = SequesteredTestSplit(targets=targets, k=0)
+    usual = targets["scenario"].map(runs.groupby("scenario")["value"].mean()).to_numpy()
+    for settings in ({}, {"kernels": False}):
+        told = Factorisation(sweeps=60, **settings).predict(TrainSplit(runs=runs), test)
+        found = np.array([p.quantiles[0.5] for p in told])
+        own = truth[[p.target for p in told]].to_numpy()
+        assert np.abs(found - own).mean() < 0.45 * np.abs(usual - own).mean()
+    again = runs.sample(frac=1.0, random_state=3)
+    same = Factorisation(sweeps=60, kernels=False).predict(TrainSplit(runs=again), test)
+    assert [p.quantiles for p in same] == [p.quantiles for p in told]
