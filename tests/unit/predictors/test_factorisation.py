@@ -386,7 +386,7 @@ def test_settings_it_cannot_work_with_are_refused(settings):
 
 
 def test_it_says_where_it_is_too_small():
-    frame, kept, _ = factors(models=4, scenarios=4, share=1.0)
+    frame, _, _ = factors(models=4, scenarios=4, share=1.0)
     runs = frame.assign(run=frame.index.astype(str), lower=0.0, upper=1.0)
     few = TrainSplit(runs=runs[runs["model"].isin(runs["model"].unique()[:2])])
     found = Factorisation(sweeps=10).checks(few).set_index("check")
