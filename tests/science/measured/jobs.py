@@ -58,8 +58,8 @@ class Job:
     seeds : str
         ``folds``: they shuffle the cells; ``draws``: they draw the models too, so that there is an
         evaluation for each; ``none``: the folds are prescribed.
-    most_seeds : int, optional
-        Only so many of them.
+    seed : int, optional
+        Only that one of them, by its place.
     told : callable of suite → scenarios, optional
         Only targets of these count.
     medians : bool
@@ -74,14 +74,14 @@ class Job:
     predictors: tuple[str, ...]
     options: dict[str, Any] = field(default_factory=dict)
     seeds: str = "folds"
-    most_seeds: int | None = None
+    seed: int | None = None
     told: Callable[[Any], set[str]] | None = None
     medians: bool = False
     together: bool = False
 
     def of_seeds(self, seeds: Sequence[int]) -> list[int]:
         """Give those of the seeds that it takes."""
-        return list(seeds[: self.most_seeds])
+        return list(seeds) if self.seed is None else [seeds[min(self.seed, len(seeds) - 1)]]
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,7 @@ TABLES = (
 
 def _grid(name: str, title: str, source: Callable[[Path, int], Any], **options: Any) -> Job:
     settings = {"k": 0, "folds": 5, **options}
-    return Job(
-        f"on-{name}", title, source, TRANSFERRED, settings, "draws", most_seeds=1, together=True
-    )
+    return Job(f"on-{name}", title, source, TRANSFERRED, settings, "draws", seed=1, together=True)
 
 
 def _table(name: str, title: str, task: str) -> Job:
