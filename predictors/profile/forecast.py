@@ -23,6 +23,7 @@ from hibayes.hierarchical.update import (
 )
 from predictors.common.agreement_kernels import AgreementKernels
 from predictors.common.counts import log_hypergeometric
+from predictors.common.shown_items import ItemsOfRun
 from predictors.profile.gp import Standard
 from predictors.tilted_items.tilt import shifts
 
@@ -149,12 +150,8 @@ class ItemKnowledge:
         unit = standard.sd[column]
         level = (mean - standard.mean[column]) / unit
         logits = scale * self._logits(column, others, lineage, level, sd / unit, length)
-        places = self.answers.items[column]
-        at = np.array([places.get(item, -1) for item in told.items], np.intp)
-        # an item that no train run has is as hard as the others are
-        full = np.where(at >= 0, logits[at], float(np.mean(logits)))
-        is_shown = np.array([item in told.given for item in told.items])
-        return full, is_shown, np.array([told.given.get(item, 0.0) for item in told.items])
+        found = ItemsOfRun.of(told, self.answers.items[column], logits)
+        return None if found is None else (found.logits, found.shown, found.value)
 
 
 def forecast(
