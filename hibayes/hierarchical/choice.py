@@ -25,7 +25,7 @@ def choose(model: str, grid: Grid, tables: Mapping[int, Array] | None) -> str:
     """Say which model to fit where this one is wanted: the simpler ones where there is little.
 
     ``crossed_factor`` needs 6 models, 4 columns and two train cells for each of both together;
-    ``crossed_factor_items`` moreover 10 columns with item responses, more than half of all, and at
+    ``crossed_factor_items`` moreover 10 columns with item responses, at least half of all, and at
     most 250 models. What fails its need falls back: to the factor model, to ``crossed``.
 
     Examples
