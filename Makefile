@@ -83,6 +83,7 @@ bench: setup-bayes
 	  $(BIN)/python tests/bench/bench.py --write docs/bench.md
 	@$(BIN)/python tests/bench/jail_bench.py
 	@$(BIN)/python tests/bench/pages_bench.py
+	@$(BIN)/python tests/bench/growth_bench.py --write docs/growth.md
 
 science: setup-dev
 	@$(BIN)/python tests/science/tasks.py --write docs/tasks.md

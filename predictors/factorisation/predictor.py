@@ -11,27 +11,19 @@ import numpy as np
 
 from harness.prediction import RunPrediction
 from harness.predictor import RunPredictor
-from hibayes.hierarchical.cells import Grid
-from hibayes.hierarchical.forecast import Evidence
-from hibayes.hierarchical.kernels import Answers
-from hibayes.hierarchical.update import log_item_likelihood
-from predictors.common.agreement_kernels import AgreementKernels
 from predictors.common.counts import Array
 from predictors.common.grid import Cells, Column, Shown, read_runs, read_shown, read_targets
-from predictors.common.hierarchical_grid import read_answers, read_evidence, read_grid
-from predictors.common.item_curves import ItemCurves
+from predictors.common.hierarchical_grid import read_evidence
 from predictors.common.mixtures import MixtureOfDraws, mixture_predictions
 from predictors.common.moments import TrainMoments
 from predictors.common.priors import Prior, predictions
 from predictors.common.scenario_priors import scenario_priors
 from predictors.common.size_checks import size_checks
 from predictors.common.threads import one_thread
-from predictors.factorisation.members import GridFit, fit_grid
+from predictors.factorisation.gridded import Gridded
 from predictors.factorisation.metadata_kernels import Traits, column_traits, model_traits
-from predictors.factorisation.table import MOST, Fit, Table, fit_table
+from predictors.factorisation.table import Fit, Table, fit_table
 from predictors.profile import Profile
-from predictors.profile.forecast import ItemKnowledge
-from predictors.profile.gp import Standard
 from suites.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +37,6 @@ _RANKS = (6, 8)
 _FEWEST = 10  # sweeps
 
 _TOGETHER = 200  # draws that belong together
-
-_MOST_GRIDDED = 100  # columns of a grid; with more, each sweep costs their cube for every model
-_DENSE = 0.6  # the share of a grid's cells that have a value, from which it is one without items
 
 
 class Factorisation(RunPredictor):
@@ -92,7 +81,8 @@ class Factorisation(RunPredictor):
 
     Unbounded columns with 3 values are factorised with the others, in spreads of their own. With
     fewer than 3 models or columns, or with few more values than these, it is the scenario mean.
-    With more than 300 models, or columns, it does without kernels between these. Equal seeds give
+    Grids of more than 150 models are divided into parts of like ones; in tables with holes, more than
+    300 models, or columns, go without kernels between these. Equal seeds give
     equal answers; numbers are drawn in the order of names.
 
     It fails where the next models are unlike all before them; of what was released after a cut, a
@@ -166,9 +156,7 @@ class Factorisation(RunPredictor):
         for t, prior in zip(rest, scenario_priors(fold.moments, targets.take(rest)), strict=True):
             priors[t] = prior
         said = {p.target: p for p in predictions(targets, priors, shown)}
-        likelihoods: dict[int, Array] = {}
-        if fold.gridded is not None:
-            likelihoods = fold.gridded.likelihoods(sequestered_test_split, targets, shown, found)
+        likelihoods = fold.likelihoods(sequestered_test_split, targets, shown, found)
         told = mixture_predictions(
             targets,
             found,
@@ -193,7 +181,7 @@ class _Fold:
     moments: TrainMoments
     table: Table
     traits: tuple[Traits, Traits] | None
-    gridded: _Gridded | None
+    gridded: list[Gridded]  # parts of a large grid, by models
     _profile: Profile | None = None
 
     @classmethod
@@ -201,15 +189,14 @@ class _Fold:
         runs = read_runs(train_split)
         table = Table.of(runs)
         settings = predictor.sweeps, predictor.kernels, int(predictor.random_state)
-        fold = cls(settings, TrainMoments.of(runs), table, None, None)
+        fold = cls(settings, TrainMoments.of(runs), table, None, [])
         if table.large_enough:
             fold.traits = (
                 model_traits(list(table.model), train_split, train_split.runs),
                 column_traits(list(table.column), train_split),
             )
-            if len(table.model) <= MOST:
-                fold.gridded = _Gridded.of(train_split, runs, settings)
-            if fold.gridded is None:
+            fold.gridded = Gridded.parts(train_split, runs, settings)
+            if not fold.gridded:
                 fold.chains  # noqa: B018 - fitting is to be done here, not in predict
         return fold
 
@@ -228,11 +215,10 @@ class _Fold:
 
         On a grid's columns; what is shown of one run tells of the model's others.
         """
-        if self.gridded is None:
-            return set()
-        row, place = self.gridded.grid.row, self.gridded.grid.column
-        there = [t for t in range(len(targets)) if targets.column[t] in place]
-        told = {targets.model[t] for t in there if shown.k[t] > 0} - set(row)
+        models = {model for part in self.gridded for model in part.grid.models}
+        columns = {column for part in self.gridded for column in part.grid.columns}
+        there = [t for t in range(len(targets)) if targets.column[t] in columns]
+        told = {targets.model[t] for t in there if shown.k[t] > 0} - models
         return {t for t in there if targets.model[t] in told}
 
     def profile(self, train_split: TrainSplit, *, joint: bool) -> Profile:
@@ -254,12 +240,28 @@ class _Fold:
         found: dict[int, MixtureOfDraws] = {}
         # in the order of their names, so that the order of rows does not matter
         rows = sorted(set(range(len(targets))) - apart, key=targets.id.__getitem__)
-        if self.gridded is not None:
-            found = self.gridded.mixtures(targets, rows)
-            rows = [t for t in rows if t not in found]
+        for part in self.gridded:
+            found |= part.mixtures(targets, rows)
+        rows = [t for t in rows if t not in found]
         if not rows or self.chains is None:
             return found
         return {**found, **self._of_chains(self.chains, split, targets, rows)}
+
+    def likelihoods(
+        self,
+        split: SequesteredTestSplit,
+        targets: Cells,
+        shown: Shown,
+        found: Mapping[int, MixtureOfDraws],
+    ) -> dict[int, Array]:
+        """Give what the shown responses say of counts, where others answered the same items."""
+        if not any(part.items for part in self.gridded):
+            return {}
+        evidence = read_evidence(split, targets, shown, True)
+        out: dict[int, Array] = {}
+        for part in self.gridded:
+            out |= part.likelihoods(targets, evidence, found)
+        return out
 
     def _of_chains(
         self, fit: Fit, split: SequesteredTestSplit, targets: Cells, rows: Sequence[int]
@@ -291,103 +293,6 @@ class _Fold:
             told = fit.new_column(column, traits, [new[m] if m in new else row[m] for m in models])
             found.update(zip(members, told, strict=True))
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Gridded:
-    """What was learned from bounded runs that fill a grid, or whose items are known."""
-
-    fit: GridFit
-    grid: Grid
-    items: _Items | None
-
-    @classmethod
-    def of(
-        cls, train_split: TrainSplit, runs: Cells, settings: tuple[int, bool, int]
-    ) -> _Gridded | None:
-        sweeps, kernels, seed = settings
-        bounded = np.flatnonzero(runs.bounded)
-        if not len(bounded):
-            return None
-        grid, _ = read_grid(train_split, runs, bounded)
-        if min(grid.y.shape) < 3 or grid.y.shape[1] > _MOST_GRIDDED:
-            return None
-        answers = read_answers(train_split, grid, runs, bounded) if kernels else None
-        items = None if answers is None else _Items.of(answers, grid)
-        if items is None and grid.mask.mean() < _DENSE:
-            return None
-        known = None if items is None else answers
-        return cls(fit_grid(grid, known, sweeps=sweeps, seed=seed, named=kernels), grid, items)
-
-    def mixtures(self, targets: Cells, rows: Sequence[int]) -> dict[int, MixtureOfDraws]:
-        """Give the distributions of the targets whose model and column have train runs."""
-        row, place = self.grid.row, self.grid.column
-        known = [t for t in rows if targets.model[t] in row and targets.column[t] in place]
-        if not known:
-            return {}
-        i = np.array([row[targets.model[t]] for t in known], np.intp)
-        j = np.array([place[targets.column[t]] for t in known], np.intp)
-        return dict(zip(known, self.fit.cells(i, j), strict=True))
-
-    def likelihoods(
-        self,
-        split: SequesteredTestSplit,
-        targets: Cells,
-        shown: Shown,
-        found: Mapping[int, MixtureOfDraws],
-    ) -> dict[int, Array]:
-        """Give what the shown responses say of counts, where others answered the same items."""
-        if self.items is None:
-            return {}
-        row, place = self.grid.row, self.grid.column
-        evidence = read_evidence(split, targets, shown, True)
-        out = {}
-        for t in range(len(targets)):
-            i, j = row.get(targets.model[t]), place.get(targets.column[t])
-            if i is None or j is None or not targets.counted[t] or t not in found:
-                continue
-            told = self.items.likelihood(i, j, evidence[t], found[t].moments[0])
-            if told is not None:
-                out[t] = told
-        return out
-
-
-@dataclass(frozen=True, eq=False)
-class _Items:
-    """How the train models answered items."""
-
-    lineage: Array
-    knowledge: ItemKnowledge
-    curves: ItemCurves
-
-    @classmethod
-    def of(cls, answers: Answers, grid: Grid) -> _Items | None:
-        """Learn it; None where no two models share items."""
-        kernels = AgreementKernels.of_tables(answers.tables, len(grid.models))
-        if not kernels.known:
-            return None
-        standard = Standard.of(grid)
-        curves = ItemCurves.of(answers.tables, standard.z, standard.mask)
-        return cls(kernels.lineage, ItemKnowledge(answers, standard), curves)
-
-    def likelihood(self, i: int, j: int, told: Evidence, expected: float) -> Array | None:
-        """Give the log likelihood of a run's counts.
-
-        An item's logit is the mean of two: of relatives of like level, and of its curve.
-        """
-        items = self.knowledge.items(j, told, self.lineage[i], expected, 0.0)
-        if items is None:
-            return None
-        logits, is_shown, right = items
-        own = self._by_curves(i, j, expected, told.items)
-        return log_item_likelihood((logits + own) / 2.0, is_shown, right)
-
-    def _by_curves(self, i: int, j: int, expected: float, items: Sequence[str]) -> Array:
-        standard, places = self.knowledge.standard, self.knowledge.answers.items[j]
-        level = (expected - float(standard.mean[j])) / float(standard.sd[j])
-        logits = self.curves.logits(i, j, level, standard.mask)
-        at = np.array([places.get(item, -1) for item in items], np.intp)
-        return np.where(at >= 0, logits[at], float(np.mean(logits)))
 
 
 def _thinned(prediction: RunPrediction) -> RunPrediction:

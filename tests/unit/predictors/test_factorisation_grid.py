@@ -247,6 +247,20 @@ def test_models_that_answer_alike_are_predicted_alike():
     assert error < 0.7 * np.abs(np.array(usual) - truth).mean()
 
 
+def test_a_large_grid_is_divided_so_that_relatives_stay_together(monkeypatch):
+    monkeypatch.setattr("predictors.factorisation.gridded._MOST_MODELS", 6)
+    tables = answered(families=2)
+    train, test = splits(tables, HELD, 5)
+    predictor = Factorisation(sweeps=60)
+    predictor.fit(train)
+    parts = [{int(model[1:]) % 2 for model in part.grid.models} for part in predictor._fold.gridded]
+    assert sorted(parts, key=min) == [{0}, {1}]
+    said = {p.target: p.mean for p in predictor.predict(train, test)}
+    error = [abs(said[f"m{i:02d}-s{j}"] - tables[j][i].mean()) for i, j in HELD]
+    usual = [abs(np.delete(tables[j], i, axis=0).mean() - tables[j][i].mean()) for i, j in HELD]
+    assert np.mean(error) < 0.7 * np.mean(usual)
+
+
 def test_successes_on_items_that_relatives_failed_say_more():
     tables = answered()
     train, test = splits(tables, HELD, 0)
@@ -318,7 +332,7 @@ def values(share, *, models=14, scenarios=8, seed=0):
 def test_a_table_without_items_is_a_grid_where_it_is_full(share, dense):
     runs, _, _ = values(share)
     fold = _Fold.of(Factorisation(sweeps=10), TrainSplit(runs=runs))
-    assert (fold.gridded is not None) == dense
+    assert bool(fold.gridded) == dense
 
 
 def test_the_holes_of_a_full_table_are_predicted_from_the_other_values():
