@@ -182,7 +182,7 @@ def settings_of(cls: type) -> list[str]:
     --------
     >>> from predictors.kernel_ridge import KernelRidge
     >>> settings_of(KernelRidge)
-    ['ridge']
+    ['ridge', 'gaps']
     """
     names: dict[str, None] = {}
     for base in cls.__mro__:
