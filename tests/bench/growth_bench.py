@@ -35,7 +35,10 @@ from harness.spec import parse_spec
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("BENCHCAST_SHARED") or ROOT.parent / "shared") / "data"
 ARENA = SHARED / "arena" / "openllm2.parquet"
-PREDICTORS = ("kernel-ridge", "profile", "factorisation", "profile/values", "factorisation/values")
+PREDICTORS = (
+    *("kernel-ridge", "signature", "profile", "profile/values"),
+    *("factorisation", "factorisation/values"),
+)
 MODELS = (57, 400, 4000)
 K = 10
 MARK = ("<!-- growth -->", "<!-- end of growth -->")
