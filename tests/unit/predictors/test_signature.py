@@ -1,8 +1,9 @@
 """`Signature`: a regression by kernels against one on features, and its leave-one-run-out."""
 
+import held_cells
 import numpy as np
-import pandas as pd
 import pytest
+from held_cells import answers, error
 from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal, norm
 
@@ -29,37 +30,10 @@ def world(models=MODELS, seed=0):
     return (rng.random((models, SCENARIOS, ITEMS)) < 1 / (1 + np.exp(-taste[kind] - ability))) * 1.0
 
 
-def split(x, held, k=0, *, binary=True, lower=0.0, upper=1.0, responses=True):
-    """Hold cells out and show the first k items of each."""
-    facts = {"metric": "acc", "lower": lower, "upper": upper, "binary": binary, "n": ITEMS}
-    labels = [f"q{n:02}" for n in range(ITEMS)]
-    runs, known, targets, shown, truth = [], [], [], [], {}
-    for i, j in np.ndindex(x.shape[:2]):
-        name = f"r{i:02}-{j}"
-        values = (lower + (upper - lower) * x[i, j]).tolist()
-        own = {"model": f"m{i:02}", "scenario": f"s{j}", "scenario_group": f"g{j // 3}", **facts}
-        if (i, j) in held:
-            targets.append({"target": name, **own, "instances": labels})
-            shown += [(name, q, v) for q, v in zip(labels[:k], values[:k], strict=True)]
-            truth[name] = float(np.mean(values))
-        else:
-            runs.append({"run": name, **own, "value": float(np.mean(values))})
-            known += [(name, "acc", q, v) for q, v in zip(labels, values, strict=True)]
-    known = pd.DataFrame(known, columns=["run", "metric", "instance", "value"])
-    train = TrainSplit(runs=pd.DataFrame(runs), responses=known if responses else known.iloc[:0])
-    shown = pd.DataFrame(shown, columns=["target", "instance", "value"])
-    test = SequesteredTestSplit(targets=pd.DataFrame(targets), responses=shown, k=k)
-    return train, test, truth
-
-
-def answers(predictor, train, test):
-    predictor.fit(train)
-    return {p.target: p for p in predictor.predict(train, test)}
-
-
-def error(predictor, train, test, truth) -> float:
-    found = answers(predictor, train, test)
-    return float(np.mean([abs(found[t].mean - truth[t]) for t in truth]))
+def split(x, held, k=0, *, responses=True, **facts):
+    """Hold cells out; three scenarios are a group."""
+    silent = () if responses else range(SCENARIOS)
+    return held_cells.split(x, held, k, silent=silent, group=lambda j: f"g{j // 3}", **facts)
 
 
 SOME = {(i, (i * 2) % SCENARIOS) for i in range(MODELS)}

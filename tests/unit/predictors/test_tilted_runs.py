@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from held_cells import answers, error, split
 from scipy.special import expit
 from scipy.stats import t as student
 
@@ -23,41 +24,6 @@ def world(seed=0):
     taste = rng.normal(0, 1.5, (2, SCENARIOS, ITEMS))
     skill = rng.normal(0, 1.2, (MODELS, 1, 1)) + rng.normal(0, 0.3, (MODELS, SCENARIOS, 1))
     return (rng.random((MODELS, SCENARIOS, ITEMS)) < expit(taste[kind] + skill)) * 1.0
-
-
-def split(x, held, k=0, *, binary=True, upper=1.0, silent=()):
-    """Hold cells out, show the first k items of each; silent scenarios have no responses."""
-    facts = {**KEYS, "lower": 0.0, "upper": upper, "binary": binary}
-    labels = [f"q{n:02}" for n in range(ITEMS)]
-    runs, known, targets, shown, truth = [], [], [], [], {}
-    for i, j in np.ndindex(x.shape[:2]):
-        name, values = f"r{i:02}-{j}", (upper * x[i, j]).tolist()
-        own = {"model": f"m{i:02}", "scenario": f"s{j}", **facts}
-        if (i, j) in held:
-            targets.append({"target": name, **own, "instances": labels})
-            shown += [(name, q, v) for q, v in zip(labels[:k], values[:k], strict=True)]
-            truth[name] = float(np.mean(values))
-        else:
-            runs.append({"run": name, **own, "value": float(np.mean(values))})
-            if j not in silent:
-                known += [(name, "acc", q, v) for q, v in zip(labels, values, strict=True)]
-    train = TrainSplit(
-        runs=pd.DataFrame(runs),
-        responses=pd.DataFrame(known, columns=["run", "metric", "instance", "value"]),
-    )
-    shown = pd.DataFrame(shown, columns=["target", "instance", "value"])
-    test = SequesteredTestSplit(targets=pd.DataFrame(targets), responses=shown, k=k)
-    return train, test, truth
-
-
-def answers(predictor, train, test):
-    predictor.fit(train)
-    return {p.target: p for p in predictor.predict(train, test)}
-
-
-def error(predictor, train, test, truth) -> float:
-    found = answers(predictor, train, test)
-    return float(np.mean([abs(found[t].mean - truth[t]) for t in truth]))
 
 
 SOME = {(i, (i * 2) % SCENARIOS) for i in range(MODELS)}
