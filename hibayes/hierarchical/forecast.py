@@ -14,8 +14,9 @@ from hibayes.hierarchical.cells import Array, Index, from_logit, noise
 from hibayes.hierarchical.kernels import Answers, KernelRow
 from hibayes.hierarchical.levels import known_columns, new_column, new_columns, new_row
 from hibayes.hierarchical.posterior import Posterior
-from hibayes.hierarchical.predictive import cell_pmf, mixture_pmf, scale_of, steps_of
+from hibayes.hierarchical.predictive import cell_pmf, mixture_pmf, steps_of
 from hibayes.hierarchical.sites import Site, Updated, binomial_site, item_site, update
+from hibayes.hierarchical.spreads import column_scale
 from hibayes.hierarchical.strangers import Stranger, rehearse
 from hibayes.hierarchical.update import item_logits, log_item_likelihood, log_value_likelihood
 
@@ -192,7 +193,7 @@ class Forecaster:
         if (i, j) not in self._logits:
             assert self.answers is not None
             grid = self.posterior.grid
-            mean, spread = scale_of(grid)
+            mean, spread = column_scale(grid)
             others = np.flatnonzero(grid.mask[:, j])
             others = others[others != i]
             level = (grid.t[others, j] - mean[j]) / spread[j]
@@ -298,7 +299,7 @@ class Forecaster:
         """Say how hard a new model's shown items are for it, as far as its level is known."""
         assert self.answers is not None
         grid = self.posterior.grid
-        centre, unit = scale_of(grid)
+        centre, unit = column_scale(grid)
         expected, variance = after.overall()
         found: list[Items | None] = [None] * len(shown)
         for place, (j, told) in enumerate(zip(columns, shown, strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from hibayes.hierarchical.cells import Array, Grid, Index, from_logit, noise, to_logit
+from hibayes.hierarchical.cells import Array, Index, from_logit, noise, to_logit
 from hibayes.hierarchical.posterior import Posterior
 
 __all__ = ["FLOOR", "cell_pmf", "mixture_pmf", "steps_of"]
@@ -93,15 +93,3 @@ def cell_pmf(
     sd = np.sqrt(known + rest)
     pmf = [mixture_pmf(steps_of(int(n[t])), eta[:, t], sd[:, t]) for t in range(len(rows))]
     return pmf, np.asarray(eta.mean(axis=0))
-
-
-def scale_of(grid: Grid) -> tuple[Array, Array]:
-    """Give each column's mean and spread of t: the unit in which models are called near.
-
-    The squared spread is (sum of squares about the mean + .2) / (count + 1).
-    """
-    seen = grid.mask
-    count = seen.sum(axis=0)
-    mean = grid.t.sum(axis=0) / np.maximum(count, 1)
-    squares = np.where(seen, (grid.t - mean) ** 2, 0.0).sum(axis=0)
-    return mean, np.sqrt((squares + 0.2) / (count + 1.0))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hibayes.hierarchical.cells import OFFSET, Grid, Index
 from hibayes.hierarchical.kernels import Answers
+from hibayes.hierarchical.spreads import column_scale
 from predictors.common.agreement_kernels import AgreementKernels, without
 from predictors.common.counts import Array
 from predictors.common.mixtures import Link, MixtureOfDraws
@@ -25,7 +26,6 @@ __all__ = ["CHAINS", "REGRESSIONS", "GridFit", "fit_grid", "pooled"]
 
 LINK = Link(OFFSET)
 
-_SPREAD = 0.2  # squares that each column's variance has in addition, with one value more
 _HIDDEN = (0.1, 20)  # of the cells, and at least so many, to judge the members
 _JUDGES = (100, 3)  # hidden cells that are enough, and rounds of hiding at most
 _INNER = (0.5, 0.4)  # sweeps of the inner chains, as a share of all, and of these burned
@@ -181,12 +181,8 @@ def _fitted(
     seed: Sequence[int],
     named: bool,
 ) -> GridFit:
-    mask, t = grid.mask, grid.t
-    n = mask.sum(axis=0)
-    centre = np.where(mask, t, 0.0).sum(axis=0) / np.maximum(n, 1)
-    squares = np.where(mask, (t - centre) ** 2, 0.0).sum(axis=0)
-    spread = np.sqrt((squares + _SPREAD) / (n + 1))
-    z = np.where(mask, (t - centre) / spread, np.nan)
+    centre, spread = column_scale(grid)
+    z = np.where(grid.mask, (grid.t - centre) / spread, np.nan)
     kernels = AgreementKernels.of_tables(tables, len(z))
     count = max(int(lengths[0] * sweeps), 4)
     columns = _column_kernels(grid, named)

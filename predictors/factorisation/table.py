@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hibayes.hierarchical.spreads import moderated_variances
 from predictors.additive_logit import MIN_SQUASHED_SD
 from predictors.common.counts import Array
 from predictors.common.grid import Cells, Column
@@ -37,8 +38,6 @@ LOGIT = Link(0.0)
 RAW = Link(None)
 
 _CUT = 0.005  # values are kept this far from the ends of the range before the logit
-_BORROWED = 3  # deviations that a bounded column's variance borrows from the others
-_FEW = 5  # values that a column must have more of to lend its variance
 _LEAST = 3  # values that an unbounded column must have
 _BURN = 0.3  # of the sweeps
 _EVERY = 2  # of the sweeps after is kept
@@ -93,28 +92,23 @@ class Table:
     def standardised(cls, model: dict[str, int], column: dict[Column, int], z: Array) -> Table:
         """Standardise values on the columns' scales.
 
-        A column's variance is :math:`(SS_j + 3 s_0) / (n_j - 1 + 3)`, where :math:`s_0` is the
-        median variance of bounded columns with more than 5 values; an unbounded column's is its
+        Bounded columns' variances are those of `moderated_variances`, an unbounded column's its
         own.
         """
         there = np.isfinite(z)
         n = there.sum(axis=0)
         centre = np.where(there, z, 0.0).sum(axis=0) / np.maximum(n, 1)
         squares = np.where(there, (z - centre) ** 2, 0.0).sum(axis=0)
-        own = squares / np.maximum(n - 1, 1)
+        variance = squares / np.maximum(n - 1, 1)
         bounded = np.array([c[-1] for c in column], bool)
-        lenders = bounded & (n > _FEW)
-        if not lenders.any():
-            lenders = bounded & (n > 1)
-        usual = float(np.median(own[lenders])) if lenders.any() else 0.0
-        shrunk = (squares + _BORROWED * usual) / (np.maximum(n - 1, 0) + _BORROWED)
+        variance[bounded] = moderated_variances(squares[bounded], n[bounded] - 1)
         least = np.array(
             [
                 MIN_SQUASHED_SD if b else least_sd(m, False)
                 for b, m in zip(bounded, centre, strict=True)
             ]
         )
-        spread = np.maximum(np.sqrt(np.where(bounded, shrunk, own)), least)
+        spread = np.maximum(np.sqrt(variance), least)
         return cls(model, column, z, centre, spread)
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from hibayes.hierarchical.cells import Array, Grid, Index, from_logit, noise
-from hibayes.hierarchical.predictive import scale_of
+from hibayes.hierarchical.spreads import column_scale
 from predictors.common.agreement_kernels import AgreementKernels
 
 __all__ = ["Amounts", "Standard", "TwoWay", "closeness", "inverse", "scenario_covariance"]
@@ -85,7 +85,7 @@ class Standard:
     @classmethod
     def of(cls, grid: Grid) -> Standard:
         """Standardise a grid."""
-        mean, sd = scale_of(grid)
+        mean, sd = column_scale(grid)
         z = np.where(grid.mask, (grid.t - mean) / sd, 0.0)
         n = np.where(grid.mask, grid.n, 0.0).max(axis=0, initial=0.0)
         return cls(mean, sd, z, grid.mask, grid.known_noise / sd**2, n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -73,6 +73,7 @@ class Fold:
     answers: Answers
     most_models: int
     _pools: dict[int, Pool] = field(init=False, default_factory=dict)
+    _regressed: dict[int, dict[int, Regressed | None]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scales = {c: Scale(table) for c, table in self.answers.tables.items()}
@@ -91,14 +92,12 @@ class Fold:
         columns = np.flatnonzero(self.seen[row]).tolist()
         if not columns:
             return None
-        if len(self.grid.models) <= self.most_models:
-            return Known(self.base, row, columns)
-        if row not in self._pools:
-            towards = [self.tables[c] @ self.tables[c][row] for c in columns]
-            rows = self._nearest(np.sum(towards, axis=0), keep=row)
-            self._pools = {row: Pool(self, rows, self._features(rows))}  # the last: they are large
-        pool = self._pools[row]
-        return Known(pool, int(np.searchsorted(pool.rows, row)), columns)
+        done = self._regressed.setdefault(row, {})
+        return Known(self, columns, lambda: self._placed(row, columns), done=done)
+
+    def of_base(self, place: int, columns: list[int]) -> Known:
+        """Give what is known by some columns of a model of `base`, by its place there."""
+        return Known(self, columns, lambda: (self.base, place))
 
     def of_shown(self, shown: Mapping[int, Evidence], is_strange: bool) -> Known:
         """Give what is known of a model by shown responses alone, by column.
@@ -119,7 +118,8 @@ class Fold:
         }
         own = np.isin(np.arange(len(self.grid.columns)), list(parts))
         features = Features(tables, np.vstack([self.seen[rows], own]))
-        return Known(Pool(self, rows, features), len(rows), sorted(parts), True, is_strange)
+        pool = Pool(self, rows, features)
+        return Known(self, sorted(parts), lambda: (pool, len(rows)), True, is_strange)
 
     def near(self, column: int, columns: Iterable[int]) -> tuple[list[int], list[int], bool]:
         """Give the columns that a column is regressed on, the near ones, and their kind.
@@ -210,6 +210,17 @@ class Fold:
             if there.any():
                 yield x[there], self.logits(column, rows[others], weights[i, others])[there]
 
+    def _placed(self, row: int, columns: Sequence[int]) -> tuple[Pool, int]:
+        """Give the models that a model is regressed on with it, and its place among them."""
+        if len(self.grid.models) <= self.most_models:
+            return self.base, row
+        if row not in self._pools:
+            towards = [self.tables[c] @ self.tables[c][row] for c in columns]
+            rows = self._nearest(np.sum(towards, axis=0), keep=row)
+            self._pools = {row: Pool(self, rows, self._features(rows))}  # the last: they are large
+        pool = self._pools[row]
+        return pool, int(np.searchsorted(pool.rows, row))
+
     def _features(self, rows: Index) -> Features:
         tables = {c: e[rows] for c, e in self.tables.items()}
         return Features(tables, self.seen[rows])
@@ -291,36 +302,69 @@ class Amounts:
         return self._shared[has_same]
 
 
+@dataclass(frozen=True, eq=False)
+class Regressed:
+    """What a column's regression says of a model's value.
+
+    Attributes
+    ----------
+    mean, variance : float
+        On the scale of `predictors.common.counts.squash`.
+    rows : ndarray of int, shape (n,)
+        Models of the grid whose values predict it.
+    weights : ndarray of float, shape (n,)
+    """
+
+    mean: float
+    variance: float
+    rows: Index
+    weights: Array
+
+
 @dataclass(eq=False)
 class Known:
-    """What is known of a model: a row of a pool, and the columns of its responses."""
+    """What is known of a model: a row of a pool, and the columns of its responses.
 
-    pool: Pool
-    row: int
+    The pool is made when it is needed; what was found is kept in `done`, by column.
+    """
+
+    fold: Fold
     columns: list[int]
+    placed: Callable[[], tuple[Pool, int]]
     is_new: bool = False
     is_strange: bool = False  # no train run is of its organisation
+    done: dict[int, Regressed | None] = field(default_factory=dict)
 
     def ask(self, column: int, told: Evidence) -> Foretold | None:
         """Say what a run's value will be; None where too few models have a run of the column."""
-        fold = self.pool.fold
+        fold = self.fold
+        if column not in self.done:
+            self.done[column] = self._regress(column)
+        said = self.done[column]
+        if said is None:
+            return None
+        items = None
+        if told.k and column in fold.tables:
+            logits = fold.sharpness * fold.logits(column, said.rows, said.weights)
+            phi = 1.0 if told.n else fold.dispersion(column)
+            items = ItemsOfRun.of(told, fold.answers.items[column], logits, phi)
+        return Foretold(said.mean, max(float(np.sqrt(said.variance)), MIN_SQUASHED_SD), items)
+
+    def _regress(self, column: int) -> Regressed | None:
+        fold = self.fold
+        pool, row = self.placed()
         others, near, has_same = fold.near(column, self.columns)
-        kernels = self.pool.features.kernels(others, near)
-        regression, at = self.pool.regression(column, kernels)
+        kernels = pool.features.kernels(others, near)
+        regression, at = pool.regression(column, kernels)
         if len(at) < _LEAST_MODELS:
             return None
         amounts = self._amounts(column, has_same, regression, others)
-        products = kernels[:, at, self.row], kernels[:, self.row, self.row]
+        products = kernels[:, at, row], kernels[:, row, row]
         mean, variance, weights = regression.predict(amounts, *products)
         if self.is_strange:
-            makers = fold.grid.maker[self.pool.rows[at]]
+            makers = fold.grid.maker[pool.rows[at]]
             variance *= regression.surprise(amounts, makers, _STRANGE)
-        items = None
-        if told.k and column in fold.tables:
-            logits = fold.sharpness * fold.logits(column, self.pool.rows[at], weights)
-            phi = 1.0 if told.n else fold.dispersion(column)
-            items = ItemsOfRun.of(told, fold.answers.items[column], logits, phi)
-        return Foretold(mean, max(float(np.sqrt(variance)), MIN_SQUASHED_SD), items)
+        return Regressed(mean, variance, pool.rows[at], weights)
 
     def left_out(self, column: int) -> dict[int, tuple[float, float]]:
         """Give what is said of each known run of a column, were it not known.
@@ -332,14 +376,14 @@ class Known:
         dict of int to (float, float)
             Model of the grid → mean and sd, as of `Foretold`.
         """
-        fold = self.pool.fold
-        others, near, has_same = fold.near(column, self.columns)
-        regression, at = self.pool.regression(column, self.pool.features.kernels(others, near))
+        pool, _ = self.placed()
+        others, near, has_same = self.fold.near(column, self.columns)
+        regression, at = pool.regression(column, pool.features.kernels(others, near))
         if len(at) <= _LEAST_MODELS:
             return {}
         amounts = self._amounts(column, has_same, regression, others)
         mean, variance = regression.left_out(amounts)
-        rows = self.pool.rows[at]
+        rows = pool.rows[at]
         sd = np.maximum(np.sqrt(variance), MIN_SQUASHED_SD)
         pairs = zip(mean.tolist(), sd.tolist(), strict=True)
         return dict(zip(rows.tolist(), pairs, strict=True))
@@ -347,7 +391,7 @@ class Known:
     def _amounts(
         self, column: int, has_same: bool, regression: Regression, others: Sequence[int]
     ) -> Array:
-        amounts = self.pool.fold.amounts.of(column, has_same)
+        amounts = self.fold.amounts.of(column, has_same)
         if others and not self.is_new:
             return amounts
         # few responses are features of another kind, and leave more to noise

@@ -235,7 +235,7 @@ class _Learned:
             if at == len(fold.base.rows) or fold.base.rows[at] != i:
                 continue
             if key not in done:
-                done[key] = Known(fold.base, at, columns).left_out(j)
+                done[key] = fold.of_base(at, columns).left_out(j)
             if i in done[key]:
                 found[r] = _log_score(self.runs, r, *done[key][i])
         return found
