@@ -111,7 +111,7 @@ class Stack(RunPredictor):
 
     def __init__(
         self,
-        members: Sequence[str] = ("profile", "factorisation"),
+        members: Sequence[str] = ("profile", "factorisation", "signature"),
         splits: int = 3,
         cells: int = 150,
         prior: float = 1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,11 +132,30 @@ class ModelPool:
                 b += of_items * (own @ placed.y)
         return a, b
 
+    def alike(self, column: int) -> Array:
+        """Give the correlations of the models' responses to the items of all other columns.
+
+        Returns
+        -------
+        ndarray of float, shape (M, M)
+            0 off the diagonal for a model without a run elsewhere.
+        """
+        product = self._total - self.signatures.gram[column]
+        size = np.sqrt(np.maximum(np.diag(product), 0.0))
+        unit = np.divide(1.0, size, out=np.zeros_like(size), where=size > 1e-9)
+        out = np.asarray(product * unit * unit[:, None])
+        np.fill_diagonal(out, 1.0)
+        return out
+
+    @cached_property
+    def _total(self) -> Array:
+        return np.asarray(self.signatures.gram.sum(axis=0))
+
     def residuals(self, column: int) -> ItemResiduals:
         """Give the residuals of the models that have a run in the column."""
         if column not in self._residuals:
             pool = self.signatures.pool(column, None)
-            gram = self.signatures.gram.sum(axis=0)[np.ix_(pool, pool)]
+            gram = self._total[np.ix_(pool, pool)]
             x = self.signatures.x[column][pool]
             self._residuals[column] = ItemResiduals(x, gram, self.ridge)
         return self._residuals[column]
@@ -166,7 +186,7 @@ class ModelPool:
 
     def _known(self, column: int) -> KnownRuns:
         pool = self.signatures.pool(column, None)
-        gram = self.signatures.gram.sum(axis=0) - self.signatures.gram[column]
+        gram = self._total - self.signatures.gram[column]
         x = self.signatures.x[column][pool]
         left = ItemResiduals(x, gram[np.ix_(pool, pool)], self.ridge).rows
         return KnownRuns(self.residuals(column), left, self.values(column))

@@ -17,6 +17,7 @@ from predictors.common.counts import Array
 from predictors.common.item_grid import AskedRun, ItemGrid, read_asked
 from predictors.item_mean import ItemMean
 from predictors.tilted_items.levels import LevelPriors, Reading, logit
+from predictors.tilted_items.likeness import LevelLikeness
 from predictors.tilted_items.pool import ModelPool, PlacedRun
 from predictors.tilted_items.residuals import item_update
 from predictors.tilted_items.signatures import Signatures, drawn_ridge
@@ -52,7 +53,8 @@ class TiltedItems(InstancePredictor):
        the items that it is known to have answered; shown responses of the run itself weigh most,
        the scenario group's more than others. That gives :math:`f_t`, how far item t will be from
        the run's mean.
-    2. *Level*: a prior of the run's mean from the model's other runs (`LevelPriors`).
+    2. *Level*: a prior of the run's mean from the model's other runs (`LevelPriors`), moved by how
+       far runs of models that answer alike are off theirs (`LevelLikeness`).
     3. *Tilt*: the logits of :math:`\sigma(l_0) + f_t` are moved together until their mean is a
        level (`shifts`).
     4. The level's posterior given the shown responses, and the mean of the tilted probabilities
@@ -217,10 +219,26 @@ class TiltedItems(InstancePredictor):
                 continue
             c = mine.column
             prior = learned.levels.prior(known, c, readings)
+            if known is not None and there.any():
+                prior = self.likeness(learned).moved(prior, pool, known, c)
             f = self._deviations(learned, pool, known, there, mine, others)
             phi = 1.0 if run.binary else pool.dispersion(c, self.least)
             logits = logit(expit(prior[0]) + f, self.least)
             yield Foretold(run, mine, pool, prior, logits, bool(whole), phi)
+
+    def base(self, learned: Learned) -> ModelPool:
+        """Give all models, or evenly spaced ones where there are more than `most_models`."""
+        size = len(learned.grid.models)
+        if size <= self.most_models:
+            return self._pool(learned)
+        rows = np.linspace(0, size - 1, self.most_models).round().astype(np.intp)
+        return self._pool(learned, rows)
+
+    def likeness(self, learned: Learned) -> LevelLikeness:
+        """Say how levels of models go together beyond what each one's other runs tell."""
+        if learned.likeness is None:
+            learned.likeness = LevelLikeness.of(learned.surprises(), self.base(learned))
+        return learned.likeness
 
     def _pool(self, learned: Learned, rows: NDArray[np.intp] | None = None) -> ModelPool:
         """Give some of the models, or all; those of all are computed once for a fold."""
@@ -314,6 +332,7 @@ class Learned:
     means: Array
     levels: LevelPriors
     pool: ModelPool | None = None  # of all models
+    likeness: LevelLikeness | None = None
 
     def __post_init__(self) -> None:
         self.rows = {model: i for i, model in enumerate(self.grid.models)}
@@ -325,6 +344,19 @@ class Learned:
             return []
         columns = np.flatnonzero(self.signatures.seen[model]).tolist()
         return [Reading(c, float(logit(self.means[model, c]))) for c in columns]
+
+    def surprises(self) -> Array:
+        """Say how many standard deviations each run is off what its model's others tell of it.
+
+        NaN where a model has no other run.
+        """
+        off = np.full(self.means.shape, np.nan)
+        for i in range(len(off)):
+            readings = self.readings(i)
+            for own in readings if len(readings) > 1 else ():
+                others = [r for r in readings if r is not own]
+                off[i, own.column] = self.levels.surprise(i, own.column, others)
+        return off
 
 
 @dataclass(frozen=True, eq=False)

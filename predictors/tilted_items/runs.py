@@ -41,8 +41,9 @@ class TiltedRuns(RunPredictor):
     r"""Predict a run by the level at which `TiltedItems` tilts its items.
 
     The logit of the value is Student's t around the level's prior, which the model's other runs
-    tell (`predictors.tilted_items.levels.LevelPriors`); its scale is the prior's standard deviation
-    times what known runs of the column surprise by (`Surprises`). Shown responses multiply the
+    tell (`predictors.tilted_items.levels.LevelPriors`), and models that answer alike
+    (`predictors.tilted_items.likeness`); its scale is the prior's standard deviation times what
+    known runs of the column surprise by (`Surprises`). Shown responses multiply the
     probability of each count by their likelihood given that count, with the items as hard as the
     model's signature says (`predictors.common.shown_items`): shown items are a part of the value.
 
@@ -126,7 +127,8 @@ class _Fold:
     def of(cls, items: TiltedItems, train_split: TrainSplit) -> _Fold:
         runs = read_runs(train_split)
         learned = items.learn(train_split, runs)
-        return cls(learned, TrainMoments.of(runs), Surprises.of(learned))
+        off = items.likeness(learned).left_out(items.base(learned))
+        return cls(learned, TrainMoments.of(runs), Surprises.of(off))
 
     def forecasts(
         self,
@@ -170,7 +172,7 @@ class _Fold:
 
 @dataclass(frozen=True, eq=False)
 class Surprises:
-    r"""How far known runs lie from their levels' priors, each told by its model's other runs.
+    r"""How far known runs lie from their levels' priors, each told by all other runs.
 
     Of the squared surprises q in standard deviations, at most 16, with :math:`\bar q` their mean
     over all columns, a column's standard deviations are stretched by
@@ -188,17 +190,17 @@ class Surprises:
     df: float
 
     @classmethod
-    def of(cls, learned: Learned) -> Surprises:
-        """Leave each known run out."""
-        off = np.full(learned.means.shape, np.nan)
-        for i in range(len(off)):
-            readings = learned.readings(i)
-            for own in readings if len(readings) > 1 else ():
-                others = [r for r in readings if r is not own]
-                off[i, own.column] = learned.levels.surprise(i, own.column, others)
+    def of(cls, off: Array) -> Surprises:
+        """Learn them from how far each run is off when it is left out.
+
+        Parameters
+        ----------
+        off : ndarray of float, shape (M, C)
+            In standard deviations; NaN where there is no run.
+        """
         known = np.isfinite(off)
         if not known.any():
-            return cls(np.ones(len(off.T)), _DF[-1])
+            return cls(np.ones(off.shape[1]), _DF[-1])
         squares = np.where(known, np.minimum(off * off, _MOST_SURPRISE), 0.0)
         usual, count = float(squares[known].mean()), known.sum(axis=0)
         stretch = np.sqrt((_STRANGE * usual + squares.sum(axis=0)) / (_STRANGE + count))

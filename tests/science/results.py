@@ -2,7 +2,6 @@
 
     python tests/science/results.py [--out DIR] [--write FILE] [--only JOB] [--jobs 2]
                                     [--seeds 100,101,102,103,104] [--folds N] [--items DIR]
-                                    [--stack]
 
 The data are looked for in $BENCHCAST_SHARED/data. Results in DIR are kept, for each job and each
 of the slow predictors, and used again as long as they are what would be found: same data, settings
@@ -15,13 +14,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import items
 from measured.aims import Verdict, instance_verdicts
 from measured.figures import Figures
-from measured.jobs import JOBS, STACK, measure
+from measured.jobs import JOBS, measure
 from measured.page import page
 
 from harness.ranking import rank
@@ -41,9 +39,6 @@ def main() -> int:
     parser.add_argument("--seeds", default=SEEDS)
     parser.add_argument("--folds", type=int, help="for a quick look: fewer folds in every job")
     parser.add_argument("--items", default="items-results", metavar="DIR")
-    parser.add_argument(
-        "--stack", action="store_true", help="on the arena, the pool of the two best too: slow"
-    )
     options = parser.parse_args()
     seeds, out = _seeds(options.seeds), Path(options.out)
     wanted = options.only or [*(job.name for job in JOBS), INSTANCES]
@@ -51,8 +46,6 @@ def main() -> int:
     for job in JOBS:
         if job.name in wanted:
             started = time.monotonic()
-            if options.stack and job.name == "heldout":
-                job = replace(job, predictors=(*job.predictors, STACK))
             measured = measure(job, out, seeds, options.jobs, options.folds)
             found[job.name] = Figures(measured, found.get("heldout"))
             print(f"{job.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)

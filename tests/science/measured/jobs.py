@@ -27,7 +27,6 @@ LEARNING = ("profile", "factorisation", "stack")
 """Predictors that are kept in folders of their own: a change of one costs only its own time."""
 
 PLAIN = "kernel-ridge(gaps='mean')"
-STACK = "stack(members=('profile', 'factorisation'), splits=1)"
 ALONE = "factorisation(kernels=False)"
 BASELINES = (
     "scenario-mean",
@@ -150,7 +149,7 @@ HELD_OUT = (
         "psn12",
         "Twelve anonymous models",
         whole(PSN12),
-        (*BASELINES, "kernel-ridge", PLAIN, "profile", "factorisation"),
+        (*BASELINES, "kernel-ridge", PLAIN, "profile", "factorisation", "stack"),
         {"k": 0, "folds": 10},
     ),
     Job(
@@ -200,9 +199,16 @@ TABLES = (
 )
 
 
-def _grid(name: str, title: str, source: Callable[[Path, int], Any], **options: Any) -> Job:
+def _grid(
+    name: str,
+    title: str,
+    source: Callable[[Path, int], Any],
+    seed: int | None = 1,
+    **options: Any,
+) -> Job:
     settings = {"k": 0, "folds": 5, **options}
-    return Job(f"on-{name}", title, source, TRANSFERRED, settings, "draws", seed=1, together=True)
+    name = f"on-{name}"
+    return Job(name, title, source, TRANSFERRED, settings, "draws", seed=seed, together=True)
 
 
 def _table(name: str, title: str, task: str) -> Job:
@@ -217,6 +223,7 @@ def _archive(name: str, title: str, path: str, inside: str) -> Job:
         name,
         title,
         lambda work, seed: read(sources.unpacked(path, work, inside), select=select),
+        seed=None,
     )
 
 

@@ -59,9 +59,10 @@ def section(transfers: Sequence[Transfer]) -> list[str]:
     lines = [
         "## Other grids, the same settings",
         "",
-        "CRPS at k = 0. psn12 and openllm1_reduced as above; of the others one draw of at most 120 "
+        "CRPS at k = 0. psn12 and openllm1_reduced as above; of the tables one draw of at most 120 "
         "models in five folds, by the second seed: that `factorisation` is the one to take was "
-        "found by the first. Values with unknown bounds are left out. `sparse-matrix` where tables "
+        "found by the first. The real HELM runs and Inspect logs, which are few, in five folds by "
+        "every seed. Values with unknown bounds are left out. `sparse-matrix` where tables "
         "have holes, else `heldout-run`. Differences are paired, with 95 % intervals; "
         f"with at least {FEW_CLUSTERS} clusters in both directions the aim is an interval below "
         "zero (*beats*), with fewer a CRPS not above the other's by more than 5 % (the difference "

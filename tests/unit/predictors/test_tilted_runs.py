@@ -37,7 +37,8 @@ def test_without_shown_responses_it_is_the_prior_of_the_level_on_counts():
     for target in ("r00-0", "r05-4"):
         row = test.targets.set_index("target").loc[target]
         i, c = learned.rows[row["model"]], int(row["scenario"][1])
-        mean, sd = learned.levels.prior(i, c, learned.readings(i))
+        prior = learned.levels.prior(i, c, learned.readings(i))
+        mean, sd = learned.likeness.moved(prior, learned.pool, i, c)
         cdf = student.cdf(
             logit((np.arange(ITEMS) + 0.5) / ITEMS, 1e-9),
             surprises.df,
@@ -144,7 +145,7 @@ def test_models_that_vary_more_stretch_and_heavy_tails_are_found():
     def of(noise):
         x = expit(rng.normal(0, 1, (40, 1, 1)) + noise[..., None] + np.zeros((40, 8, ITEMS)))
         train, _, _ = split(x, set(), binary=False)
-        return Surprises.of(items.learn(train))
+        return Surprises.of(items.learn(train).surprises())
 
     light, heavy = of(rng.normal(0, 0.4, (40, 8))), of(0.25 * rng.standard_t(2, (40, 8)))
     assert heavy.df < light.df
