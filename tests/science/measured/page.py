@@ -189,8 +189,8 @@ def _instances(held: Sequence[Verdict]) -> list[str]:
     return [
         "## Single responses",
         "",
-        "Task `instance` on the arena, 20 shown responses of each run; means over "
-        "responses (Brier) and over runs (AUROC). [items.md](items.md) has all figures, seeds, intervals "
+        "Task `instance` on the arena, 20 shown responses of each run; means over responses "
+        "(Brier) and over runs (AUROC). [items.md](items.md) has all figures, seeds, intervals "
         "and the command (`python tests/science/items.py`).",
         "",
         "| task | what | predictor | figure | limit | met |",
