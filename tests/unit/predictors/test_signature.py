@@ -264,6 +264,17 @@ def test_the_order_of_rows_changes_nothing():
     assert all(np.array_equal(first[t].pmf, again[t].pmf) for t in first)
 
 
+@pytest.mark.parametrize("most_models", [400, 6])
+def test_another_question_is_answered_as_by_a_predictor_that_was_asked_nothing_before(most_models):
+    cases = [split(world(), SOME, k) for k in (0, 6)]
+    asked_before = Signature(most_models=most_models)
+    answers(asked_before, *cases[0][:2])
+    again = {p.target: p for p in asked_before.predict(*cases[1][:2])}
+    fresh = answers(Signature(most_models=most_models), *cases[1][:2])
+    for target, prediction in fresh.items():
+        np.testing.assert_array_equal(again[target].pmf, prediction.pmf)
+
+
 def test_of_many_models_those_that_answer_alike_are_enough():
     case = split(world(32), {(i, (i * 2) % SCENARIOS) for i in range(32)})
     few, whole = error(Signature(most_models=12), *case), error(Signature(), *case)
