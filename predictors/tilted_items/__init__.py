@@ -1,8 +1,8 @@
 """Responses from like models' responses to their items, tilted to the run's level; and that level.
 
-`signatures` and `levels` are the regressions, `tilt` brings them together, `residuals` takes in
-the shown responses, `pool` what all scenarios share; `predictor` asks them in turn. `runs` gives
-the level as the run's value.
+`signatures`, `levels` and `likeness` are the regressions, `tilt` brings them together, `residuals`
+takes in the shown responses, `pool` what all scenarios share; `predictor` asks them in turn. `runs`
+gives the level as the run's value.
 """
 
 from predictors.tilted_items.predictor import TiltedItems
