@@ -181,7 +181,8 @@ def _section(pool: Pool, results: Results, ranking: pd.DataFrame) -> list[str]:
     lines = [
         f"## Pool `{pool.name}`: {pool.words}",
         "",
-        f"{folds} folds of seeds {', '.join(map(str, pool.seeds))} together.",
+        f"{folds} folds, of split seed{'s' * (len(pool.seeds) > 1)} "
+        f"{', '.join(map(str, pool.seeds))}.",
         "",
         "| k | predictor | Brier, pooled | Brier | AUROC | log loss | skill | Brier − item-mean's "
         "| calibration |",
