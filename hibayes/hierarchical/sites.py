@@ -12,7 +12,7 @@ from scipy.special import expit, logsumexp
 from hibayes.hierarchical.cells import OFFSET, Array, slope, to_logit
 from hibayes.hierarchical.update import SHIFTS
 
-__all__ = ["Site", "Updated", "binomial_site", "item_site", "update"]
+__all__ = ["Site", "Updated", "binomial_site", "item_site", "update", "update_each"]
 
 _GRID = np.linspace(-2.35, 2.35, 189)  # from success probability .004 to .996
 _GAP = _GRID[1] - _GRID[0]
@@ -197,6 +197,45 @@ def update(mean: Array, covariance: Array, sites: list[Site | None]) -> Updated:
     evidence -= 0.5 * ((x - mean) * a).sum(axis=1) + 0.5 * np.linalg.slogdet(b)[1]
     weights = np.exp(evidence - logsumexp(evidence))
     return Updated(x, after, weights, root**2, root**2 * x + gradient)
+
+
+def update_each(mean: Array, variance: Array, sites: list[Site | None]) -> Updated:
+    """Update each of J values by what is shown of it alone, as if nothing else were there.
+
+    The same as `update` of one value at a time, to the last digit whatever else is updated.
+
+    Parameters
+    ----------
+    mean, variance : ndarray, shape (J,)
+        Of one draw.
+    sites : list of Site or None, length J
+
+    Returns
+    -------
+    Updated
+        Of one draw, with covariances of 0.
+
+    Examples
+    --------
+    >>> site = binomial_site(1000, 800)
+    >>> alone = update(np.zeros((1, 1)), np.ones((1, 1, 1)), [site])
+    >>> each = update_each(np.zeros(2), np.ones(2), [site, None])
+    >>> each.mean.round(3).tolist(), alone.mean.round(3).tolist()
+    ([[1.095, 0.0]], [[1.095]])
+    """
+    nothing = Site(*np.zeros((3, len(_GRID))))
+    tables = Site(*(np.stack(part) for part in zip(*(s or nothing for s in sites), strict=True)))
+    centre, own = mean[None], variance[None]
+    x = centre.copy()
+    for step in range(_STEPS + 1):
+        place, share = _place(x)
+        gradient = _read(tables.score, place, share)
+        information = _read(tables.information, place, share)
+        if step < _STEPS:
+            a = (information * (x - centre) + gradient) / (1.0 + information * own)
+            x = x + _DAMPING * (centre + own * a - x)
+    after = (own / (1.0 + information * own))[:, :, None] * np.eye(len(mean))
+    return Updated(x, after, np.ones(1), information, information * x + gradient)
 
 
 def _place(x: Array) -> tuple[NDArray[np.intp], Array]:

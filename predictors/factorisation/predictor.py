@@ -86,7 +86,7 @@ class Factorisation(RunPredictor):
     numbers are drawn in the order of names.
 
     It fails where the next models are unlike all before them; of what was released after a cut, a
-    sixth lay outside of its 90 % intervals. About 3 s for a fold of 84 models by 133 columns with
+    fifth lay outside of its 90 % intervals. About 3 s for a fold of 84 models by 133 columns with
     1,700 values, 7 s for 57 by 35 with items, 2 s without.
 
     References

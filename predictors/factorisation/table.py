@@ -7,8 +7,9 @@ what its draws say of a cell, also of a model or a column that has no train run.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ from predictors.factorisation.widths import (
     calibrated,
     hidden_parts,
     hidden_rows,
+    latest_rows,
     little_known,
 )
 
@@ -42,6 +44,7 @@ _LEAST = 3  # values that an unbounded column must have
 _BURN = 0.3  # of the sweeps
 _EVERY = 2  # of the sweeps after is kept
 _REHEARSAL = 9  # salt of the chain that is judged on rows that are made little known
+_PREMIERE = 10  # and on rows that are made unknown
 MOST = 300  # models, or columns; with more, no kernels of them: each sweep costs their cube
 
 
@@ -221,10 +224,12 @@ class Fit:
     day : float
         The mean date of the rows, in years since 1970.
     factor : ndarray, shape (I,)
-        Of each row. That of models without train runs is the greatest, and at least 1.15: cells
-        hidden here and there say nothing of them.
+        Of each row.
     seed : int
         Of the draws of models and columns without train runs.
+    rehearse : callable, optional
+        Gives the factor of models without train runs, which is at least that of any row, and 1.15:
+        cells hidden here and there say nothing of them. It takes a chain, so it waits for a model.
     """
 
     table: Table
@@ -234,6 +239,7 @@ class Fit:
     day: float
     factor: Array
     seed: int
+    rehearse: Callable[[], float] | None = None
 
     def cells(self, i: Index, j: Index) -> list[MixtureOfDraws]:
         """Give the distributions of cells whose model and column have train runs."""
@@ -336,9 +342,10 @@ class Fit:
             for n in range(len(j))
         ]
 
-    @property
+    @cached_property
     def _of_new(self) -> float:
-        return max(float(self.factor.max()), USUAL[0])
+        rehearsed = USUAL[0] if self.rehearse is None else self.rehearse()
+        return max(float(self.factor.max()), USUAL[0], rehearsed)
 
     def _rng(self, name: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
@@ -383,9 +390,11 @@ def fit_table(
             found.append(chain.run(sweeps, int(_BURN * sweeps), _EVERY))
         return found
 
-    def missed(hidden: NDArray[np.bool_], salt: int) -> tuple[list[MixtureOfDraws], Array]:
-        """Say what is expected of hidden values, and what they are."""
-        i, j = np.nonzero(hidden)
+    def missed(
+        hidden: NDArray[np.bool_], salt: int, judged: NDArray[np.bool_] | None = None
+    ) -> tuple[list[MixtureOfDraws], Array]:
+        """Say what is expected of hidden values, or those that are judged, and what they are."""
+        i, j = np.nonzero(hidden if judged is None else judged)
         part = table.without(hidden)
         draws = chains(part, ranks[-1:], salt)
         fit = Fit(part, draws, of_rows, of_columns, day, np.ones(size), seed)
@@ -405,4 +414,12 @@ def fit_table(
     hidden = hidden_rows(there, least, rows.date, np.random.default_rng([seed, 2]))
     if hidden.any():
         factor[little] = max(calibrated(*missed(hidden, _REHEARSAL)), float(factor[0]))
-    return Fit(table, chains(table, ranks, len(values)), of_rows, of_columns, day, factor, seed)
+
+    def of_new() -> float:
+        """Judge the widths of models without train runs by the latest, as if they had none."""
+        gone = there & latest_rows(rows.date, np.random.default_rng([seed, 3]))[:, None]
+        judged = gone & ((there & ~gone).sum(axis=0) >= least)
+        return calibrated(*missed(gone, _PREMIERE, judged)) if judged.any() else USUAL[0]
+
+    found = chains(table, ranks, len(values))
+    return Fit(table, found, of_rows, of_columns, day, factor, seed, of_new)

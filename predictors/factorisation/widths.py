@@ -2,7 +2,8 @@
 
 A sampler that is given all but a tenth of the cells says how it misses; its distributions are
 stretched by what makes the hidden values most probable. Models of which far fewer values are known
-than of the others, as those that are new, are judged by others that are made as little known.
+than of the others are judged by others that are made as little known; models of which none is, by
+the latest ones, all of whose values are hidden.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from predictors.common.counts import Array
 from predictors.common.mixtures import MixtureOfDraws
 
-__all__ = ["USUAL", "calibrated", "hidden_parts", "hidden_rows", "little_known"]
+__all__ = ["USUAL", "calibrated", "hidden_parts", "hidden_rows", "latest_rows", "little_known"]
 
 USUAL = (1.15, 0.1)
 """Prior of the factor's logarithm: its median and sd."""
@@ -132,8 +133,7 @@ def hidden_rows(
     hidden = np.zeros(there.shape, bool)
     little = little_known(there)
     n = there.sum(axis=1)
-    order = rng.permutation(len(there))
-    order = order[np.argsort(-np.nan_to_num(date[order], nan=-np.inf), kind="stable")]
+    order = _latest_first(date, rng)
     well = order[(n >= np.median(n))[order] & ~little[order]]
     chosen = well[: min(int(little.sum()), math.ceil(_REHEARSED * len(well)))]
     numbers = rng.permutation(n[little])
@@ -144,3 +144,27 @@ def hidden_rows(
                 hidden[i, j] = True
                 column[j] -= 1
     return hidden
+
+
+def latest_rows(date: Array, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose the latest quarter of the rows, at random where dates do not tell.
+
+    Parameters
+    ----------
+    date : ndarray of float, shape (I,)
+        NaN where unknown.
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    >>> latest_rows(np.array([5.0, 2, 4, 3, 1, np.nan]), np.random.default_rng(0)).tolist()
+    [True, False, True, False, False, False]
+    """
+    chosen = np.zeros(len(date), bool)
+    chosen[_latest_first(date, rng)[: math.ceil(_REHEARSED * len(date))]] = True
+    return chosen
+
+
+def _latest_first(date: Array, rng: np.random.Generator) -> NDArray[np.intp]:
+    order = rng.permutation(len(date))
+    return order[np.argsort(-np.nan_to_num(date[order], nan=-np.inf), kind="stable")]

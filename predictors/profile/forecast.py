@@ -15,7 +15,7 @@ from hibayes.hierarchical.cells import Array, Index, from_logit, noise
 from hibayes.hierarchical.forecast import Evidence, Forecast
 from hibayes.hierarchical.kernels import Answers
 from hibayes.hierarchical.predictive import mixture_pmf, steps_of
-from hibayes.hierarchical.sites import Site, binomial_site, item_site, update
+from hibayes.hierarchical.sites import Site, Updated, binomial_site, item_site, update, update_each
 from hibayes.hierarchical.update import (
     item_logits,
     log_item_likelihood,
@@ -187,8 +187,8 @@ def forecast(
     seed : sequence of int
         Of the draws that order the worlds.
     apart : bool
-        Whether a run is told by its own responses alone: for runs that are well known without
-        those of others. The draws that order the worlds are told by all.
+        Whether a run is told by its own responses alone, in one world: for runs that are well
+        known without those of others. The draws that order the worlds are told by all.
     """
     size = len(shown)
     if size > _TOGETHER:  # too many to factorise together: in parts, in the order that they have
@@ -212,10 +212,13 @@ def forecast(
         return found
     sites: list[Site | None] = [_binomial(told) for told in shown]
     items: list[Items | None] = [None] * size
-    told_by = covariance
-    if apart:
-        told_by = covariance * np.eye(size)
-    after = update(mean, told_by, [None] * size)
+
+    def tell(sites: list[Site | None]) -> Updated:
+        if apart:
+            return update_each(mean[0], np.diagonal(covariance[0]), sites)
+        return update(mean, covariance, sites)
+
+    after = tell([None] * size)
     if any(site is not None for site in sites):
         for _ in range(1 if apart else _PASSES):
             centre, variance = after.overall()
@@ -224,10 +227,10 @@ def forecast(
                 for j in range(size)
             ]
             if not any(items):
-                after = update(mean, told_by, sites)
+                after = tell(sites)
                 break
             by_item = [item_site(*of) if of else s for of, s in zip(items, sites, strict=True)]
-            after = update(mean, told_by, by_item)
+            after = tell(by_item)
     world = update(mean, covariance, sites) if apart else after
     order = world.sample(np.random.default_rng(list(seed)), _DRAWS)
     centres, variances = after.without_own()

@@ -300,6 +300,18 @@ def test_little_known_models_are_never_narrower_than_the_others():
     assert np.unique(np.delete(factor, row)).size == 1
 
 
+@pytest.mark.parametrize("jump", [0.0, 3.0])
+def test_new_models_are_less_sure_where_the_latest_were_unlike_all_before(jump):
+    frame, kept, about = factors(models=24, share=0.9, dated=True)
+    late = frame["model"].isin(frame["model"].drop_duplicates().iloc[-6:])
+    sign = np.where(frame["model"].str[1:].astype(int) % 2, 1.0, -1.0)
+    logit = np.log(frame["value"] / (100.0 - frame["value"])) + jump * late * sign
+    train, _ = splits(frame.assign(value=100.0 / (1.0 + np.exp(-logit))), kept, about)
+    fit = _Fold.of(Factorisation(sweeps=60), train).chains
+    assert fit._of_new >= max(fit.factor.max(), 1.15)
+    assert (fit._of_new > 1.3) == (jump > 0)
+
+
 # ---------- mixtures
 
 

@@ -6,7 +6,7 @@ from scipy.special import expit
 from scipy.stats import binom, norm
 
 from hibayes.hierarchical.cells import from_logit, to_logit
-from hibayes.hierarchical.sites import _GRID, binomial_site, item_site, update
+from hibayes.hierarchical.sites import _GRID, binomial_site, item_site, update, update_each
 
 INSIDE = slice(20, -20)
 
@@ -111,3 +111,17 @@ def test_what_is_shown_of_one_column_tells_of_the_others():
     mean, covariance = np.zeros((1, 2)), np.array([[[1.0, 0.9], [0.9, 1.0]]])
     found = update(mean, covariance, [binomial_site(100, 80), None])
     assert found.mean[0, 1] == pytest.approx(0.9 * found.mean[0, 0], rel=0.05)
+
+
+def test_values_told_by_themselves_alone_do_not_depend_on_what_else_is_updated():
+    rng = np.random.default_rng(8)
+    mean, variance = rng.normal(size=7), rng.uniform(0.05, 2.0, 7)
+    sites = [binomial_site(float(k), float(k // 3)) if k else None for k in (0, 3, 9, 0, 30, 7, 60)]
+    whole = update_each(mean, variance, sites)
+    for j, site in enumerate(sites):
+        alone = update_each(mean[[j]], variance[[j]], [site])
+        assert whole.mean[0, j] == alone.mean[0, 0]
+        assert whole.variance[0, j] == alone.variance[0, 0]
+        usual = update(mean[None, [j]], variance[[j]][None, None], [site])
+        np.testing.assert_allclose(alone.mean, usual.mean, atol=1e-12)
+        np.testing.assert_allclose(alone.without_own(), usual.without_own(), rtol=1e-6, atol=1e-9)
